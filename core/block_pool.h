@@ -1,9 +1,8 @@
 // BlockPool lends blocks of kBlockSize bytes, up to a fixed number of them.
 //
-// One reactor owns it, on its own thread: a block always comes home to the pool
-// that lent it. A block is first allocated when it is first needed and then
-// kept, so that after warm-up nothing is allocated. TryTake() returns null at
-// the bound: the caller waits, and back-pressure does the rest.
+// One reactor owns it, on its own thread: a block always comes home to the pool that lent it. A block is first
+// allocated when it is first needed and then kept, so that after warm-up nothing is allocated. TryTake() returns null
+// at the bound: the caller waits, and back-pressure does the rest.
 
 #ifndef POSTERN_CORE_BLOCK_POOL_H_
 #define POSTERN_CORE_BLOCK_POOL_H_
@@ -36,8 +35,7 @@ class BlockPool {
   Block* TryTake() {
     if (free_.empty()) {
       if (blocks_.size() == count_max_) return nullptr;
-      // Not value-initialised: a page of a block that nobody writes costs no
-      // memory.
+      // Not value-initialised: a page of a block that nobody writes costs no memory.
       blocks_.push_back(std::make_unique_for_overwrite<Block>());
       free_.push_back(blocks_.back().get());
     }

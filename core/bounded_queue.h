@@ -1,20 +1,14 @@
-// BoundedQueue is a lock-free queue of many producers and many consumers, with
-// a fixed number of slots.
+// BoundedQueue is a lock-free queue of many producers and many consumers, with a fixed number of slots.
 //
-// It is shared by the threads that push and pop, and outlives them; it neither
-// blocks nor allocates. Every slot carries a turn number that says whose it is,
-// so a push takes three steps and a pop the mirror of them:
+// It is shared by the threads that push and pop, and outlives them; it neither blocks nor allocates. Every slot carries
+// a turn number that says whose it is, so a push takes three steps and a pop the mirror of them:
 //
-//   1. read `tail`, and the turn of the slot there; the slot is free when its
-//   turn equals `tail`;
+//   1. read `tail`, and the turn of the slot there; the slot is free when its turn equals `tail`;
 //   2. claim it by moving `tail` on by one; who loses that race starts again;
-//   3. write the value, then set the slot's turn to `tail + 1`, which hands it
-//   to the consumer.
+//   3. write the value, then set the slot's turn to `tail + 1`, which hands it to the consumer.
 //
-// A consumer finds its slot full when the turn equals `head + 1`, and frees it
-// by setting the turn a lap ahead. The release in step 3 and the acquire in
-// step 1 order the value between the two threads; nothing else has to be
-// ordered.
+// A consumer finds its slot full when the turn equals `head + 1`, and frees it by setting the turn a lap ahead. The
+// release in step 3 and the acquire in step 1 order the value between the two threads; nothing else has to be ordered.
 
 #ifndef POSTERN_CORE_BOUNDED_QUEUE_H_
 #define POSTERN_CORE_BOUNDED_QUEUE_H_
@@ -86,8 +80,7 @@ class BoundedQueue {
     T value{};
   };
 
-  // Producers and consumers each have a cache line of their own, so that
-  // neither slows the other.
+  // Producers and consumers each have a cache line of their own, so that neither slows the other.
   static constexpr size_t kCacheLine = 64;
 
   const size_t mask_;

@@ -1,9 +1,7 @@
 // Clock tells the time, so that the simulator can tell another.
 //
-// A clock is owned by whoever assembles the program and outlives all that reads
-// it; Now functions may be called on any thread. Durations are measured with
-// Monotonic(), which never jumps; Wall() is for people, headers and retry
-// times.
+// A clock is owned by whoever assembles the program and outlives all that reads it; Now functions may be called on any
+// thread. Durations are measured with Monotonic(), which never jumps; Wall() is for people, headers and retry times.
 
 #ifndef POSTERN_CORE_CLOCK_H_
 #define POSTERN_CORE_CLOCK_H_
@@ -15,8 +13,7 @@ namespace postern {
 
 using Duration = std::chrono::nanoseconds;
 
-// A moment on the clock that never jumps. Its zero means nothing; only
-// differences do.
+// A moment on the clock that never jumps. Its zero means nothing; only differences do.
 struct MonotonicTime {
   int64_t ns = 0;
 

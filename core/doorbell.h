@@ -1,16 +1,14 @@
-// Doorbell lets a thread sleep until there is something to do, and lets others
-// wake it without a system call when it is awake.
+// Doorbell lets a thread sleep until there is something to do, and lets others wake it without a system call when it is
+// awake.
 //
-// The sleeper owns it and calls BeginSleep() and EndSleep() on its own thread;
-// Ring() may be called on any thread. How the sleeper really sleeps is its own
-// affair: Ring() only answers whether somebody has to shake it.
+// The sleeper owns it and calls BeginSleep() and EndSleep() on its own thread; Ring() may be called on any thread. How
+// the sleeper really sleeps is its own affair: Ring() only answers whether somebody has to shake it.
 //
-//   sleeper:  BeginSleep(); if nothing is queued, sleep; EndSleep(); ringer:
-//   push; if (Ring()) shake;
+//   sleeper:  BeginSleep(); if nothing is queued, sleep; EndSleep();
+//   ringer:   push; if (Ring()) shake;
 //
-// Both sides exchange the same word, so one exchange comes first: either the
-// ringer finds the sleeper asleep, or the sleeper sees all that was pushed
-// before the ring. No ring is lost.
+// Both sides exchange the same word, so one exchange comes first: either the ringer finds the sleeper asleep, or the
+// sleeper sees all that was pushed before the ring. No ring is lost.
 
 #ifndef POSTERN_CORE_DOORBELL_H_
 #define POSTERN_CORE_DOORBELL_H_
@@ -19,9 +17,8 @@
 
 namespace postern {
 
-// Somebody who may be asleep. Wake() may be called on any thread, costs no
-// system call when he is awake, and is called after what he shall find has been
-// queued.
+// Somebody who may be asleep. Wake() may be called on any thread, costs no system call when he is awake, and is called
+// after what he shall find has been queued.
 class Wakeable {
  public:
   virtual ~Wakeable() = default;
@@ -30,11 +27,9 @@ class Wakeable {
 
 class Doorbell {
  public:
-  // From here on Ring() answers true, once. The caller looks at its queues
-  // again before it sleeps.
+  // From here on Ring() answers true, once. The caller looks at its queues again before it sleeps.
   void BeginSleep() { state_.exchange(State::kAsleep, std::memory_order_acq_rel); }
-  // Sleeps until the next Ring(), for a sleeper that has no other way to sleep;
-  // the ringer then shakes it with Shake().
+  // Sleeps until the next Ring(), for a sleeper that has no other way to sleep; the ringer then shakes it with Shake().
   void Sleep() { state_.wait(State::kAsleep, std::memory_order_acquire); }
   void Shake() { state_.notify_one(); }
   void EndSleep() { state_.store(State::kAwake, std::memory_order_relaxed); }
@@ -54,8 +49,7 @@ class ThreadDoorbell final : public Wakeable {
     if (bell_.Ring()) bell_.Shake();
   }
 
-  // Sleeps until somebody wakes us, unless `has_work` finds something first.
-  // May return without any reason.
+  // Sleeps until somebody wakes us, unless `has_work` finds something first. May return without any reason.
   template <typename HasWork>
   void SleepUnless(HasWork has_work) {
     bell_.BeginSleep();

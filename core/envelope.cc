@@ -18,8 +18,7 @@ void AppendString(std::string& bytes, std::string_view text) {
   bytes.append(text);
 }
 
-// Takes parts off the front of `bytes`; after the first that is not there, all
-// the rest are empty and ok() is false.
+// Takes parts off the front of `bytes`; after the first that is not there, all the rest are empty and ok() is false.
 class Cursor {
  public:
   explicit Cursor(std::string_view bytes) : rest_(bytes) {}
@@ -79,8 +78,7 @@ void EnvelopeWriter::Clear() {
 }
 
 std::optional<Envelope> ParseEnvelope(std::string_view bytes) {
-  // The least that a recipient takes; a count that cannot be true must not make
-  // us reserve memory for it.
+  // The least that a recipient takes; a count that cannot be true must not make us reserve memory for it.
   constexpr size_t kRecipientSizeMin = 5;
   Cursor cursor(bytes);
   if (cursor.TakeNumber(1) != kVersion) return std::nullopt;

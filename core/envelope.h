@@ -1,15 +1,11 @@
-// Envelope is what SMTP says about a message beside its content: from whom, for
-// whom, and with which wishes.
+// Envelope is what SMTP says about a message beside its content: from whom, for whom, and with which wishes.
 //
-// It travels as bytes (the encoded form that smtp/ writes, store/ keeps unread
-// and relay/ reads back), so that neither a handoff nor a record needs to know
-// SMTP. EnvelopeWriter appends to a string that its owner reuses; Envelope
-// holds views into the encoded bytes and lives no longer than they. Both are
-// plain values of the thread that uses them.
+// It travels as bytes (the encoded form that smtp/ writes, store/ keeps unread and relay/ reads back), so that neither
+// a handoff nor a record needs to know SMTP. EnvelopeWriter appends to a string that its owner reuses; Envelope holds
+// views into the encoded bytes and lives no longer than they. Both are plain values of the thread that uses them.
 //
-//   encoded: version u8 | flags u8 | ret u8 | peer | helo | sender | envid |
-//   count u32 | { notify u8 | address | orcpt } ... a string: size u16
-//   little-endian | bytes
+//   encoded:   version u8 | flags u8 | ret u8 | peer | helo | sender | envid | count u32 | { notify u8 | address | orcpt } ...
+//   a string:  size u16 little-endian | bytes
 
 #ifndef POSTERN_CORE_ENVELOPE_H_
 #define POSTERN_CORE_ENVELOPE_H_
@@ -25,8 +21,7 @@ namespace postern {
 // RFC 3461 4.3: what to return of the message.
 enum class DsnReturn : uint8_t { kUnspecified, kFull, kHeaders };
 
-// RFC 3461 4.1: bits; none set is "not said", which stands for failure and
-// delay.
+// RFC 3461 4.1: bits; none set is "not said", which stands for failure and delay.
 inline constexpr uint8_t kNotifyNever = 1;
 inline constexpr uint8_t kNotifySuccess = 2;
 inline constexpr uint8_t kNotifyFailure = 4;
@@ -63,8 +58,7 @@ class EnvelopeWriter {
 
   bool started() const { return !bytes_.empty(); }
   uint32_t recipient_count() const { return recipient_count_; }
-  // The encoded form, complete after every call; gone at the next Start() or
-  // Clear().
+  // The encoded form, complete after every call; gone at the next Start() or Clear().
   std::string_view bytes() const { return bytes_; }
 
  private:

@@ -1,9 +1,8 @@
-// Handoff carries a piece of a message, or news of one, to the thread that
-// writes the log, and comes home as the receipt.
+// Handoff carries a piece of a message, or news of one, to the thread that writes the log, and comes home as the
+// receipt.
 //
-// Whoever starts the handoff owns it and its memory before it is pushed and
-// after it came home; in between the writer does, and nobody else touches it.
-// It never moves while it is away.
+// Whoever starts the handoff owns it and its memory before it is pushed and after it came home; in between the writer
+// does, and nobody else touches it. It never moves while it is away.
 
 #ifndef POSTERN_CORE_HANDOFF_H_
 #define POSTERN_CORE_HANDOFF_H_
@@ -20,25 +19,21 @@ namespace postern {
 
 enum class HandoffKind : uint8_t {
   kFragment,   // the next piece of a body that is still coming in
-  kAccepted,   // the last piece and the envelope: with its receipt the message is
-               // ours
+  kAccepted,   // the last piece and the envelope: with its receipt the message is ours
   kAbandoned,  // no more of this message will come: its fragments are waste
   kOutcome,    // what became of recipients, from the relay
 };
 
 enum class HandoffResult : uint8_t {
   kPending,
-  kDurable,   // kFragment: written, its memory is free; all others: on stable
-              // storage
+  kDurable,   // kFragment: written, its memory is free; all others: on stable storage
   kNoRoom,    // the disk is full: nothing was kept, try again later
-  kPoisoned,  // a sync or a write has failed: nothing is accepted until a
-              // restart
+  kPoisoned,  // a sync or a write has failed: nothing is accepted until a restart
 };
 
 struct Handoff;
 
-// Where receipts come home. Its owner's thread pops; the writers push and then
-// wake the owner, once in a batch.
+// Where receipts come home. Its owner's thread pops; the writers push and then wake the owner, once in a batch.
 struct ReceiptBox {
   ReceiptBox(size_t count_min, Wakeable& owner) : queue(count_min), owner(owner) {}
   BoundedQueue<Handoff*> queue;  // has room for every handoff that may be away at once
@@ -49,8 +44,7 @@ struct Handoff {
   HandoffKind kind = HandoffKind::kFragment;
   HandoffResult result = HandoffResult::kPending;
   MessageId message;
-  std::string_view head = {};  // kAccepted: the encoded envelope; kOutcome: the
-                               // encoded outcome; else empty
+  std::string_view head = {};  // kAccepted: the encoded envelope; kOutcome: the encoded outcome; else empty
   Block* body = nullptr;       // kFragment, kAccepted: bytes of the body, may be null for none
   ReceiptBox* home = nullptr;
   void* owner = nullptr;  // the starter's own

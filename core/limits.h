@@ -1,25 +1,20 @@
 // Every bound that Postern keeps, with its reason.
 //
-// The numbers that an operator may change are defaults here and keys in
-// docs/configuration.md; the others are fixed by a protocol or by the shape of
-// the program. All floors read this file; it belongs to nobody and lives on
-// every thread.
+// The numbers that an operator may change are defaults here and keys in docs/configuration.md; the others are fixed by
+// a protocol or by the shape of the program. All floors read this file; it belongs to nobody and lives on every thread.
 
 #ifndef POSTERN_CORE_LIMITS_H_
 #define POSTERN_CORE_LIMITS_H_
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
 namespace postern {
 
-// A command line with its CR LF. RFC 5321 4.5.3.1.4 asks for 512, and DSN,
-// SIZE, SMTPUTF8 and AUTH add to it.
+// A command line with its CR LF. RFC 5321 4.5.3.1.4 asks for 512, and DSN, SIZE, SMTPUTF8 and AUTH add to it.
 inline constexpr size_t kCommandLineSizeMax = 2048;
 
-// RFC 5321 4.5.3.1.1 and .2. A longer one is refused at once, before it reaches
-// a part that might believe it.
+// RFC 5321 4.5.3.1.1 and .2. A longer one is refused at once, before it reaches a part that might believe it.
 inline constexpr size_t kLocalPartSizeMax = 64;
 inline constexpr size_t kDomainSizeMax = 255;
 inline constexpr size_t kPathSizeMax = 256;  // RFC 5321 4.5.3.1.3, with the angle brackets
@@ -28,25 +23,21 @@ inline constexpr size_t kPathSizeMax = 256;  // RFC 5321 4.5.3.1.3, with the ang
 inline constexpr size_t kEnvidSizeMax = 100;
 inline constexpr size_t kOrcptSizeMax = 500;
 
-// One reply line with its CR LF (RFC 5321 4.5.3.1.5), which bounds what we say
-// and what we believe of a peer.
+// One reply line with its CR LF (RFC 5321 4.5.3.1.5), which bounds what we say and what we believe of a peer.
 inline constexpr size_t kReplyLineSizeMax = 512;
 inline constexpr size_t kReplyLineCountMax = 64;
 
 // More Received lines than this is a loop (RFC 5321 6.3 asks for at least 100).
 inline constexpr uint32_t kHopCountMax = 100;
 
-// Refused commands in one conversation before it is closed with 421: enough for
-// a confused client, not for a flood.
+// Refused commands in one conversation before it is closed with 421: enough for a confused client, not for a flood.
 inline constexpr uint32_t kErrorCountMax = 20;
 
-// The piece of memory that is lent: a ring for input, or a fragment of a body.
-// A 64 KiB message is two of them, and a thousand conversations with three each
-// stay under 100 MiB.
+// The piece of memory that is lent: a ring for input, or a fragment of a body. A 64 KiB message is two of them, and a
+// thousand conversations with three each stay under 100 MiB.
 inline constexpr size_t kBlockSize = 32 * 1024;
 
-// Fragments of one message that may be on their way to the log: one is written
-// while the next one fills.
+// Fragments of one message that may be on their way to the log: one is written while the next one fills.
 inline constexpr uint32_t kFragmentsInFlightMax = 2;
 
 // Defaults of the configuration.
@@ -57,8 +48,7 @@ inline constexpr uint32_t kConnectionsPerAddressMaxDefault = 100;
 inline constexpr uint32_t kMessagesPerConnectionMaxDefault = 100;
 inline constexpr size_t kBufferMemoryMaxDefault = 256ull * 1024 * 1024;
 
-// The log: a segment is a file, written once from its start to its end and then
-// recycled.
+// The log: a segment is a file, written once from its start to its end and then recycled.
 inline constexpr uint32_t kSegmentSizeDefault = 64u * 1024 * 1024;
 
 }  // namespace postern

@@ -1,9 +1,8 @@
 // RingBuffer is the bytes that a peer has sent and nobody has read yet.
 //
-// One connection owns it, on its reactor's thread. Its memory is lent
-// (AttachMemory) while there is input and taken back when it is empty, so an
-// idle connection holds none. What Peek() lends is gone at the next Consume()
-// or Straighten().
+// One connection owns it, on its reactor's thread. Its memory is lent (AttachMemory) while there is input and taken
+// back when it is empty, so an idle connection holds none. What Peek() lends is gone at the next Consume() or
+// Straighten().
 //
 //        0        head                 head + size          capacity
 //        |  free  |  unread  ...       |  free              |            not
@@ -49,8 +48,7 @@ class RingBuffer {
   bool empty() const { return size_ == 0; }
   size_t free_size() const { return memory_.size() - size_; }
 
-  // The longest run of free bytes behind the unread ones; empty when the ring
-  // is full or has no memory.
+  // The longest run of free bytes behind the unread ones; empty when the ring is full or has no memory.
   std::span<char> WritableSpan() {
     const size_t tail = head_ + size_;
     if (tail >= memory_.size()) return memory_.subspan(tail - memory_.size(), free_size());
@@ -75,8 +73,8 @@ class RingBuffer {
     if (size_ == 0) head_ = 0;  // an empty ring starts over, so that most input is never wrapped
   }
 
-  // Makes the unread bytes one run. Needed only when a line lies across the end
-  // of the memory, which happens at most once in a capacity's worth of input.
+  // Makes the unread bytes one run. Needed only when a line lies across the end of the memory, which happens at most
+  // once in a capacity's worth of input.
   void Straighten() {
     std::rotate(memory_.begin(), memory_.begin() + static_cast<std::ptrdiff_t>(head_), memory_.end());
     head_ = 0;

@@ -76,8 +76,7 @@ TEST(BoundedQueue, ManyThreadsLoseAndDoubleNothing) {
   }
 }
 
-// The test hangs when a ring is lost: the sleeper then sleeps although
-// something is queued.
+// The test hangs when a ring is lost: the sleeper then sleeps although something is queued.
 TEST(ThreadDoorbell, LosesNoRing) {
   constexpr int kValues = 50'000;
   BoundedQueue<int> queue(16);

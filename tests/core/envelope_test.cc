@@ -45,8 +45,7 @@ TEST(Envelope, RefusesEveryCutAndEveryAddition) {
   EXPECT_FALSE(ParseEnvelope(bytes + "x").has_value());
 }
 
-// What stays after a flipped bit may be another envelope, but never a crash,
-// and never a huge reservation.
+// What stays after a flipped bit may be another envelope, but never a crash, and never a huge reservation.
 TEST(Envelope, SurvivesEveryFlippedBit) {
   const std::string bytes = Sample();
   for (size_t i = 0; i < bytes.size(); ++i) {

@@ -48,8 +48,7 @@ TEST(RingBuffer, HasNoMemoryUntilItIsLentSome) {
   EXPECT_FALSE(ring.attached());
 }
 
-// Random writes, reads and straightenings against the simplest queue of bytes
-// there is.
+// Random writes, reads and straightenings against the simplest queue of bytes there is.
 TEST(RingBuffer, IsAQueueOfBytes) {
   std::mt19937 random(1);
   std::array<char, 13> memory;
