@@ -4,8 +4,9 @@
 // a handoff nor a record needs to know SMTP. EnvelopeWriter appends to a string that its owner reuses; Envelope holds
 // views into the encoded bytes and lives no longer than they. Both are plain values of the thread that uses them.
 //
-//   encoded:   version u8 | flags u8 | ret u8 | peer | helo | sender | envid | count u32 | { notify u8 | address | orcpt } ...
-//   a string:  size u16 little-endian | bytes
+//   encoded:    version u8 | flags u8 | ret u8 | peer | helo | sender | envid | count u32 | recipient ...
+//   recipient:  notify u8 | address | orcpt
+//   a string:   size u16 little-endian | bytes
 
 #ifndef POSTERN_CORE_ENVELOPE_H_
 #define POSTERN_CORE_ENVELOPE_H_
