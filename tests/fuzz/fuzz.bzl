@@ -1,8 +1,8 @@
 """fuzz_target: one LLVMFuzzerTestOneInput, used twice.
 
 NAME is a plain test that replays the corpus (tests/fuzz/corpus/NAME), with every compiler and sanitizer: what fuzzing
-found once never comes back unseen. NAME_fuzz is the libFuzzer program, built only with --config=fuzz; tools/test finds it by
-its tag and runs it for a while, starting from the same corpus.
+found once never comes back unseen. NAME_fuzz is the libFuzzer program, built only with --config=fuzz; tools/test finds
+it by its tag and runs it for a while, starting from the same corpus.
 """
 
 def fuzz_target(name, srcs, deps):

@@ -1,7 +1,5 @@
-// Replays a folder of fuzzer inputs as a plain test: the empty input, then every file. One program, one target, one thread.
-// A target that crashes or fails a CHECK ends the test there, and the last line printed names the file.
-
-#include <gtest/gtest.h>
+// Replays a folder of fuzzer inputs as a plain test: the empty input, then every file. One program, one target, one
+// thread. A target that crashes or fails a CHECK ends the test there, and the last line printed names the file.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +8,8 @@
 #include <iostream>
 #include <iterator>
 #include <string>
+
+#include "gtest/gtest.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
