@@ -1,0 +1,183 @@
+"""The stages of tools/test. A stage yields (name, passed, failed, log) for every program that it ran.
+
+A stage that cannot run counts as one failure; one that finds nothing in the tree says so and counts nothing.
+"""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".cache"
+FUZZ_SECONDS = 20
+E2E_SECONDS_MAX = 15 * 60
+
+
+def run(*command, seconds_max=None, **options):
+    """Returns (exit code, stdout and stderr in one). One that takes too long ends with code 124, as under timeout(1)."""
+    command = [str(part) for part in command]
+    if seconds_max:
+        command = ["timeout", "--kill-after=10", str(seconds_max), *command]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", **options)
+    return done.returncode, done.stdout
+
+
+def bazel_output(*arguments):
+    done = subprocess.run(["bazel", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"bazel {' '.join(arguments)}\n{done.stderr}")
+    return done.stdout.split()
+
+
+def binaries(tag, config):
+    """Builds all programs with the tag. Returns {name: path}."""
+    labels = bazel_output("query", f'attr(tags, "[\\[ ]{tag}[,\\]]", kind(cc_binary, //...))')
+    return build(labels, config) if labels else {}
+
+
+def build(labels, config):
+    bazel_output("build", f"--config={config}", *labels)
+    folder = pathlib.Path(bazel_output("info", f"--config={config}", "bazel-bin")[0])
+    return {label.split(":")[1]: folder / label[2:].replace(":", "/") for label in labels}
+
+
+def lint():
+    for check in ("format", "tidy"):
+        code, log = run("tools/lint", check)
+        yield f"lint {check}", code == 0, code != 0, log
+
+
+def count_cases(xml_file):
+    """Returns (passed, failed) of a test.xml. Skipped cases are neither."""
+    cases = list(xml.etree.ElementTree.parse(xml_file).iter("testcase"))
+    failed = sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
+    skipped = sum(case.find("skipped") is not None or case.get("result") in ("skipped", "suppressed") for case in cases)
+    return len(cases) - failed - skipped, failed
+
+
+def unit(*options):
+    with tempfile.TemporaryDirectory() as scratch:
+        events = pathlib.Path(scratch, "events")
+        code, log = run("bazel", "test", "//...", "--keep_going", "--build_tests_only", "--test_output=errors", *options,
+                        "--test_tag_filters=-fuzz,-e2e,-bench,-manual", f"--build_event_json_file={events}")
+        told = False
+        # A test that is tried again, or in shards, has several results; those of one label are added up.
+        for event in map(json.loads, events.read_text().splitlines()) if events.exists() else []:
+            label = event["id"].get("testResult", {}).get("label")
+            if not label:
+                continue
+            files = {f["name"]: urllib.parse.unquote(f["uri"][len("file://"):])
+                     for f in event["testResult"].get("testActionOutput", []) if "uri" in f}
+            good = event["testResult"]["status"] == "PASSED"
+            passed, failed = count_cases(files["test.xml"]) if "test.xml" in files else (0, 0)
+            failed += not good and failed == 0  # it died, or ran out of time
+            told |= failed > 0
+            test_log = pathlib.Path(files["test.log"]).read_text(errors="replace") if "test.log" in files else log
+            yield label, passed, failed, test_log
+        if code != 0 and (code != 3 or not told):  # 3: all was built, and a test failed
+            yield "bazel test", 0, 1, log
+
+
+def fuzz():
+    def one(name, program):
+        corpus = ROOT / "tests/fuzz/corpus" / re.sub("_fuzz$", "", name)
+        finds = CACHE / "fuzz" / name
+        finds.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            inputs = pathlib.Path(scratch, "inputs")
+            shutil.copytree(corpus, inputs) if corpus.exists() else inputs.mkdir()
+            code, log = run(program, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", f"-artifact_prefix={finds}/", inputs,
+                            seconds_max=FUZZ_SECONDS + 60)
+        hint = f"\nThe input is in {finds}. Mend the code, then keep the input as a test in {corpus}."
+        return name, code == 0, code != 0, log + hint
+
+    programs = binaries("fuzz", "fuzz")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(lambda item: one(*item), programs.items())
+
+
+def bench():
+    for name, program in binaries("bench", "release").items():
+        with tempfile.TemporaryDirectory() as scratch:
+            code, log = run(program, "--benchmark_min_time=0.01", seconds_max=180, cwd=scratch)
+        bad = code != 0 or "ERROR OCCURRED" in log
+        yield name, not bad, bad, log
+
+
+def end_to_end():
+    if not (ROOT / "tests/e2e").exists():
+        return
+    tools = {
+        "POSTERN": build(["//gateway:postern"], "release")["postern"],
+        "SMTP_SOURCE": CACHE / "bin/smtp-source",
+        "SMTP_SINK": CACHE / "bin/smtp-sink",
+        "NODE_PATH": CACHE / "node_modules",
+    }
+    environment = {**os.environ, **{name: str(path) for name, path in tools.items()}, "PYTHONDONTWRITEBYTECODE": "1"}
+    code, log = run("python3", "-m", "unittest", "discover", "--verbose", "--start-directory", "tests/e2e",
+                    "--pattern", "*test*.py", seconds_max=E2E_SECONDS_MAX, env=environment)
+    ran = re.findall(r"^Ran (\d+) test", log, re.M)
+    if not ran:
+        yield "e2e", 0, 1, log + f"\nNo summary: exit code {code} (124: not done in {E2E_SECONDS_MAX} s)."
+        return
+    counts = {word: int(count) for word, count in re.findall(r"(failures|errors|skipped)=(\d+)", log.splitlines()[-1])}
+    failed = max(counts.get("failures", 0) + counts.get("errors", 0), code != 0)
+    if counts.get("skipped"):
+        print(f"   {counts['skipped']} skipped", flush=True)
+    yield "e2e", max(int(ran[-1]) - failed - counts.get("skipped", 0), 0), failed, log
+
+
+STAGES = {
+    "lint": lint,
+    "unit tests": unit,
+    "unit tests under ASan and UBSan": lambda: unit("--config=asan"),
+    "unit tests under TSan": lambda: unit("--config=tsan"),
+    "fuzzing": fuzz,
+    "benchmarks": bench,
+    "end to end": end_to_end,
+}
+
+
+def shorten(log, head=40, tail=80):
+    lines = log.rstrip().splitlines()
+    if len(lines) > head + tail:
+        lines[head:-tail] = [f"... {len(lines) - head - tail} lines left out ..."]
+    return "\n".join("   | " + line for line in lines)
+
+
+def run_stage(name, stage):
+    print(f"== {name}", flush=True)
+    start = time.monotonic()
+    total_passed = total_failed = 0
+    try:
+        for program, passed, failed, log in stage():
+            total_passed += passed
+            total_failed += failed
+            if failed:
+                print(f"   FAILED {program}\n{shorten(log)}", flush=True)
+    except Exception as error:
+        total_failed += 1
+        print(f"   FAILED: the stage could not run\n{shorten(str(error))}", flush=True)
+    told = f"{total_passed} passed, {total_failed} failed" if total_passed + total_failed else "nothing to run"
+    print(f"   {told}, {time.monotonic() - start:.0f} s", flush=True)
+    return total_passed, total_failed
+
+
+def main():
+    os.chdir(ROOT)
+    names = ["unit tests"] if "--fast" in sys.argv else STAGES
+    passed, failed = map(sum, zip(*(run_stage(name, STAGES[name]) for name in names)))
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+main()
