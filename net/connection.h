@@ -1,0 +1,101 @@
+// Connection is a stream to a peer: bytes that came in wait in its ring, bytes to send are appended to its output.
+//
+// Its handler owns it, on the reactor's thread; it does not move between Start and HandleClosed(). It holds memory for
+// input only while there is input. Back-pressure needs no call: when the handler leaves bytes in the ring, the ring
+// fills, and nothing more is received until HandleInput's successor Resume() has taken some out.
+
+#ifndef POSTERN_NET_CONNECTION_H_
+#define POSTERN_NET_CONNECTION_H_
+
+#include <string>
+
+#include "core/ring_buffer.h"
+#include "net/block_lender.h"
+#include "net/op.h"
+#include "net/reactor.h"
+
+namespace postern {
+
+class Connection;
+
+class ConnectionHandler {
+ public:
+  virtual ~ConnectionHandler() = default;
+  virtual void HandleConnected(Connection&) {}  // after StartConnect(); a failure comes as HandleClosed
+  virtual void HandleInput(Connection&) = 0;    // there is new input in the ring
+  virtual void HandlePeerEnd(Connection&) = 0;  // the peer will send no more; what it sent is in the ring
+  virtual void HandleDrained(Connection&) {}    // all output has gone to the system
+  virtual void HandleClosed(Connection&) = 0;   // the last call: `error()` says why; the connection may be used again
+};
+
+class Connection final : private BlockBorrower {
+ public:
+  Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void Start(Reactor& reactor, BlockLender& lender, ConnectionHandler& handler, Socket accepted);
+  // HandleConnected() or, when it fails or takes too long for the caller, who then calls Abort(), HandleClosed()
+  // follows.
+  void StartConnect(Reactor& reactor, BlockLender& lender, ConnectionHandler& handler, const SocketAddress& peer);
+
+  RingBuffer& input() { return input_; }
+  // Append, then Flush(). Bounded by the manners of the handler: it stops producing while much waits.
+  std::string& output() { return output_; }
+  bool drained() const { return output_.empty() && sending_.empty(); }
+
+  void Flush();
+  // Goes on receiving after the handler took bytes out of the ring on its own, outside HandleInput().
+  void Resume();
+
+  // Closes in order once all output is sent. Input is no longer received.
+  void CloseAfterFlush();
+  // Closes now; `reset` tells the peer so, and frees the port at once.
+  void Abort(bool reset = false);
+
+  bool open() const { return state_ == State::kOpen; }
+  NetError error() const { return error_; }
+  int system_code() const { return system_code_; }
+
+ private:
+  enum class State {
+    kFree,        // no socket
+    kConnecting,  //
+    kOpen,        //
+    kFlushing,    // closes when the output is gone
+    kClosing,     // the close op is under way; all others are coming home
+  };
+
+  static void HandleReadDone(Op& op);
+  static void HandleWriteDone(Op& op);
+  static void HandleCloseDone(Op& op);
+  void HandleBlockFree() override;
+
+  void Reset(Reactor& reactor, BlockLender& lender, ConnectionHandler& handler, Socket socket);
+  void StartReading();
+  void StartSending();
+  void Fail(NetError error, int system_code);
+  void StartClose();
+  void ReturnBlock();
+
+  State state_ = State::kFree;
+  bool reading_ = false;  // read_op_ is away
+  bool waiting_for_block_ = false;
+  bool peer_ended_ = false;
+  Reactor* reactor_ = nullptr;
+  BlockLender* lender_ = nullptr;
+  ConnectionHandler* handler_ = nullptr;
+  Socket socket_;
+  NetError error_ = NetError::kNone;
+  int system_code_ = 0;
+  RingBuffer input_;
+  Block* block_ = nullptr;  // the ring's memory
+  std::string output_;      // grows while sending_ is away
+  std::string sending_;
+  size_t sent_size_ = 0;
+  Op read_op_, write_op_, close_op_;
+};
+
+}  // namespace postern
+
+#endif  // POSTERN_NET_CONNECTION_H_

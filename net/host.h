@@ -1,0 +1,39 @@
+// What the program needs of its machine beside sockets and files: its name, its signals, its rights.
+//
+// Plain functions, called on the main thread while the program starts, but for signal flags, which are set in handlers.
+
+#ifndef POSTERN_NET_HOST_H_
+#define POSTERN_NET_HOST_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "core/clock.h"
+
+namespace postern {
+
+std::string HostName();  // fully qualified when the machine says so, else as short as it is
+int64_t ProcessId();
+bool IsSuperuser();
+
+// As many descriptors as the system lets us have; returns how many that is.
+uint64_t RaiseDescriptorLimit();
+
+// Becomes `user`, with its groups, for good. Needs to be root.
+absl::Status DropPrivileges(const std::string& user);
+
+enum class Signal : uint8_t { kNone, kStop, kReload };
+
+// From here on TERM and INT mean kStop, HUP means kReload, and PIPE nothing. Call before any thread is started.
+void CatchSignals();
+// The next signal that came, or kNone after `timeout`.
+Signal WaitForSignal(Duration timeout);
+
+// Lets everybody else go first when there is not enough processor time; for the calling thread.
+void LowerThreadPriority();
+void NameThread(const char* name);  // 15 bytes at most
+
+}  // namespace postern
+
+#endif  // POSTERN_NET_HOST_H_

@@ -1,0 +1,63 @@
+// Op is one thing asked of the operating system: accept, connect, wait for input, receive, send, or close.
+//
+// Its starter owns it, on the thread of its poller. From Start() until its `done` is called it belongs to the poller,
+// and neither it nor the memory it names may move. The result never arrives inside the call that started it.
+
+#ifndef POSTERN_NET_OP_H_
+#define POSTERN_NET_OP_H_
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "net/address.h"
+
+namespace postern {
+
+struct Socket {
+  intptr_t handle = -1;  // what the system calls it
+  bool valid() const { return handle != -1; }
+  friend bool operator==(const Socket&, const Socket&) = default;
+};
+
+enum class OpKind : uint8_t {
+  kAccept,         // result: `accepted` and `peer`
+  kConnect,        // in: `peer`
+  kAwaitReadable,  // input, the peer's end or an error can be had; takes nothing, pins no memory
+  kRecv,           // in: `recv_bytes`; result: how many came, 0 at the peer's end
+  kSend,           // in: `send_bytes`; result: how many went, perhaps fewer
+  kClose,          // all others of this socket come home first, as cancelled
+};
+
+enum class NetError : uint8_t {
+  kNone,
+  kCancelled,
+  kReset,
+  kRefused,
+  kTimedOut,
+  kUnreachable,
+  kNoDescriptors,  // the process or the machine has no more
+  kAddressInUse,
+  kNoPermission,
+  kOther,
+};
+
+struct Op {
+  OpKind kind = OpKind::kRecv;
+  Socket socket;
+  std::span<char> recv_bytes = {};
+  std::string_view send_bytes = {};
+  SocketAddress peer;
+  Socket accepted;
+
+  int64_t result = 0;  // bytes, or -1 with `error`
+  NetError error = NetError::kNone;
+  int system_code = 0;  // the system's number for the error, for people
+
+  void (*done)(Op&) = nullptr;
+  void* owner = nullptr;
+};
+
+}  // namespace postern
+
+#endif  // POSTERN_NET_OP_H_
