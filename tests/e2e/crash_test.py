@@ -1,0 +1,75 @@
+"""Kill -9 during load, twenty times: every 250 that a client saw is delivered, and none is torn."""
+
+import collections
+import random
+import time
+import unittest
+
+from gateway import Gateway, free_port, next_hop_route, split_message, wait_until
+from load import Load, name_of
+from next_hop import NextHop
+
+ROUNDS = 20
+
+
+class Crash(unittest.TestCase):
+    def check(self, gateway, originals):
+        chance = random.Random(20)
+        acknowledged = []
+        gateway.start()
+        for i in range(ROUNDS):
+            load = Load(gateway, f"round{i}")
+            wait_until(lambda: load.acknowledged, 10, gateway.log)
+            time.sleep(chance.uniform(0.0, 0.6))
+            gateway.kill()
+            load.end()
+            self.assertEqual(load.refused, [])
+            acknowledged += load.acknowledged
+            gateway.start()
+        wait_until(lambda: not gateway.queued(), 60, lambda: f"{len(gateway.queued())} still queued\n{gateway.log()[-2000:]}")
+        counts = collections.Counter(name_of(original) for original in originals())
+        missing = set(acknowledged) - set(counts)
+        self.assertEqual(missing, set(), f"{len(missing)} of {len(acknowledged)} lost")
+        print(f"{len(acknowledged)} acknowledged, {sum(counts.values()) - len(counts)} twice, "
+              f"{len(set(counts) - set(acknowledged))} delivered whose 250 was cut off")
+        self.assertFalse(gateway.events(3013), "nothing is corrupt")
+
+    def test_into_a_maildir(self):
+        with Gateway() as gateway:
+            gateway.kill()
+            self.check(gateway, lambda: (split_message(p.read_bytes())[1] for p in gateway.delivered()))
+            self.assertEqual([p for p in gateway.mail.rglob("tmp/*")], [])
+
+    def test_through_a_next_hop(self):
+        with NextHop(0) as hop:
+            gateway = Gateway({"relay": {"retry": ["1s"]}, "route": [next_hop_route(hop.port)]})
+            self.addCleanup(gateway.__exit__)
+            self.check(gateway, lambda: (split_message(m.body)[1] for m in hop.messages))
+
+
+class Torn(unittest.TestCase):
+    """What a crash or a disk may leave at the end of the log, or in its middle."""
+
+    def fill(self, gateway):
+        with gateway.client() as client:
+            for i in range(20):
+                client.message(b"Subject: %d\r\n\r\n%s\r\n" % (i, b"x" * 1000), f"r{i}@far.example")
+        wait_until(lambda: len(gateway.queued()) == 20)
+        gateway.kill()
+        segments = sorted(p for p in (gateway.data / "store").rglob("*") if p.is_file() and p.stat().st_size > 4096)
+        return next(p for p in segments if b"x" * 1000 in p.read_bytes())
+
+    def test_a_bad_record_in_the_middle_is_quarantined_and_told(self):
+        with Gateway({"route": [next_hop_route(free_port())]}) as gateway:
+            segment = self.fill(gateway)
+            with open(segment, "r+b") as file:
+                at = file.read().index(b"x" * 1000)
+                file.seek(at + 500)
+                file.write(b"y")
+            gateway.start()
+            self.assertEqual(len(gateway.queued()), 19)
+            self.assertTrue(gateway.events(3013), gateway.log())
+
+
+if __name__ == "__main__":
+    unittest.main()
