@@ -18,8 +18,6 @@ FLOORS = {
     "gateway": {"gateway", "relay", "net", "smtp", "store", "core", "absl", "CLI", "toml++", "nlohmann"},
 }
 GARDEN = ("tests", "bench")
-CPP = (".h", ".cc")
-SCRIPT = (".py", ".bzl", ".bazel")
 
 # The only files that know the operating system. In the garden any file may that says so in its name.
 SYSTEM_FILE = re.compile(r"net/\w+_(epoll|iocp|posix|win|linux)\.(cc|h)|store/\w+_(posix|win)\.(cc|h)")
@@ -30,25 +28,24 @@ PLATFORM_WORD = re.compile(r"_WIN32|_WIN64|__linux__|__unix__|__APPLE__|__MINGW\
 FORBIDDEN = {
     "core": (r"<thread>", "core/ starts no thread"),
     "smtp": (
-        r"<(thread|mutex|shared_mutex|condition_variable|future|fstream|filesystem|iostream|ctime)>"
+        r"<(thread|mutex|shared_mutex|condition_variable|future|fstream|filesystem|iostream|cstdio|ctime)>"
         r'|"absl/(synchronization/|time/clock\.h)|_clock::now|absl::Now\(|\bstd::time\(|RealClock',
         "smtp/ touches no thread, lock, file or clock: the time and the bytes come in as arguments",
     ),
 }
 
 
-def lines_of(root, suffixes):
-    """Yields (path from the root, line number, line) over our own files."""
-    for path in files_of(root, suffixes):
+def lines_of(root):
+    """Yields (path from the root, line number, line) over our own C++."""
+    for path in files_of(root):
         for number, line in enumerate((root / path).read_text(encoding="utf-8").splitlines(), 1):
             yield path, number, line
 
 
-def files_of(root, suffixes):
-    for folder in (*FLOORS, *GARDEN, "tools", "third_party"):
+def files_of(root, suffixes=(".h", ".cc")):
+    for folder in (*FLOORS, *GARDEN):
         for path in sorted((root / folder).rglob("*")):
-            script = folder == "tools" and not path.suffix
-            if path.is_file() and (".py" if script else path.suffix) in suffixes:
+            if path.suffix in suffixes:
                 yield path.relative_to(root).as_posix()
 
 
@@ -57,19 +54,21 @@ def knows_the_system(path):
 
 
 def includes_point_down(root):
-    for path, number, line in lines_of(root, CPP):
+    for path, number, line in lines_of(root):
         include = re.match(r'\s*#\s*include\s+"([^"]*)"', line)
         if not include:
             continue
         floor, seen = path.split("/")[0], include[1].split("/")[0]
         if "/" not in include[1]:
             yield f'{path}:{number}: "{include[1]}": name a header by its whole path from the root'
+        elif floor == "bench" and seen == "tests":
+            yield f"{path}:{number}: bench/ may not include tests/: a benchmark must not need a test"
         elif floor not in GARDEN and seen not in FLOORS[floor]:
             yield f"{path}:{number}: {floor}/ may not include {seen}/, only {', '.join(sorted(FLOORS[floor]))}"
 
 
 def few_files_know_the_system(root):
-    for path, number, line in lines_of(root, CPP):
+    for path, number, line in lines_of(root):
         if knows_the_system(path):
             continue
         header = re.match(r"\s*#\s*include\s+<(.*[./].*)>", line)
@@ -81,7 +80,7 @@ def few_files_know_the_system(root):
 
 
 def floors_keep_their_promises(root):
-    for path, number, line in lines_of(root, CPP):
+    for path, number, line in lines_of(root):
         word, reason = FORBIDDEN.get(path.split("/")[0], (None, None))
         code = line.split("//")[0]
         if word and re.search(word, code):
@@ -89,7 +88,7 @@ def floors_keep_their_promises(root):
 
 
 def lines_fit(root):
-    for path, number, line in lines_of(root, CPP + SCRIPT):
+    for path, number, line in lines_of(root):
         if len(line) > 120:
             yield f"{path}:{number}: {len(line)} columns; 120 are allowed"
 
@@ -105,7 +104,7 @@ def headers_introduce_themselves(root):
 
 
 def every_file_is_built(root):
-    for path in files_of(root, CPP):
+    for path in files_of(root):
         builds = [b for b in (root / path).parents if b != root and (b / "BUILD.bazel").exists() and root in b.parents]
         package = builds[0] if builds else root
         texts = [b.read_text(encoding="utf-8") for b in (*package.glob("BUILD.bazel"), *package.glob("*.bzl"))]

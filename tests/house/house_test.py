@@ -1,9 +1,12 @@
+#!/usr/bin/env python3
 """Holds the rules of house.py over the tree, and sees to it that each of them still bites."""
 
 import pathlib
+import sys
 import tempfile
 import unittest
 
+sys.dont_write_bytecode = True
 import house
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -51,6 +54,7 @@ class TheRules(unittest.TestCase):
             "gateway/a.cc": "tests/sim/world.h",
             "store/b.cc": "bench/load.h",
             "store/c.cc": "c.h",
+            "bench/a.cc": "tests/sim/world.h",
         }.items():
             self.refuses(rule, path, f'#include "{header}"\n')
         self.allows(rule, "core/a.cc", '#include <string>\n#include "absl/strings/match.h"\n#include "core/a.h"\n')
@@ -83,7 +87,6 @@ class TheRules(unittest.TestCase):
     def test_lines_fit(self):
         rule = house.lines_fit
         self.refuses(rule, "core/a.cc", "//" + "x" * 119 + "\n")
-        self.refuses(rule, "tools/run", "#" + "x" * 120 + "\n")
         self.allows(rule, "core/a.cc", "//" + "é" * 118 + "\n")
 
     def test_headers_introduce_themselves(self):
