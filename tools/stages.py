@@ -41,7 +41,7 @@ def bazel_output(*arguments):
 
 
 def binaries(tag, config):
-    """Builds all programs with the tag. Returns {name: path}."""
+    """Builds all programs with the tag. Returns {label: path}."""
     labels = bazel_output("query", f'attr(tags, "[\\[ ]{tag}[,\\]]", kind(cc_binary, //...))')
     return build(labels, config) if labels else {}
 
@@ -49,7 +49,7 @@ def binaries(tag, config):
 def build(labels, config):
     bazel_output("build", f"--config={config}", *labels)
     folder = pathlib.Path(bazel_output("info", f"--config={config}", "bazel-bin")[0])
-    return {label.split(":")[1]: folder / label[2:].replace(":", "/") for label in labels}
+    return {label: folder / label[2:].replace(":", "/") for label in labels}
 
 
 def lint():
@@ -91,8 +91,9 @@ def unit(config, without="fuzz,e2e,bench"):
 
 
 def fuzz():
-    def one(name, program):
-        corpus = ROOT / "tests/fuzz/corpus" / re.sub("_fuzz$", "", name)
+    def one(label, program):
+        package, name = label[2:].split(":")
+        corpus = ROOT / package / "corpus" / re.sub("_fuzz$", "", name)
         finds = CACHE / "fuzz" / name
         finds.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as scratch:
@@ -101,7 +102,7 @@ def fuzz():
             code, log = run(program, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", f"-artifact_prefix={finds}/",
                             inputs, seconds_max=FUZZ_SECONDS + 60)
         hint = f"\nThe input is in {finds}. Mend the code, then keep the input as a test in {corpus}."
-        return name, code == 0, code != 0, log + hint
+        return label, code == 0, code != 0, log + hint
 
     programs = binaries("fuzz", "fuzz")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -109,18 +110,18 @@ def fuzz():
 
 
 def bench():
-    for name, program in binaries("bench", "release").items():
+    for label, program in binaries("bench", "release").items():
         with tempfile.TemporaryDirectory() as scratch:
             code, log = run(program, "--benchmark_min_time=0.01", seconds_max=180, cwd=scratch)
         bad = code != 0 or "ERROR OCCURRED" in log
-        yield name, not bad, bad, log
+        yield label, not bad, bad, log
 
 
 def end_to_end():
     if not (ROOT / "tests/e2e").exists():
         return
     tools = {
-        "POSTERN": build(["//gateway:postern"], "release")["postern"],
+        "POSTERN": build(["//gateway:postern"], "release")["//gateway:postern"],
         "SMTP_SOURCE": CACHE / "bin/smtp-source",
         "SMTP_SINK": CACHE / "bin/smtp-sink",
         "NODE_PATH": CACHE / "node_modules",
@@ -132,7 +133,8 @@ def end_to_end():
     if not ran:
         yield "e2e", 0, 1, log + f"\nNo summary: exit code {code} (124: not done in {E2E_SECONDS_MAX} s)."
         return
-    counts = {word: int(count) for word, count in re.findall(r"(failures|errors|skipped)=(\d+)", log.splitlines()[-1])}
+    verdict = re.findall(r"^(?:OK|FAILED)\b.*", log, re.M)[-1]
+    counts = {word: int(count) for word, count in re.findall(r"(failures|errors|skipped)=(\d+)", verdict)}
     failed = max(counts.get("failures", 0) + counts.get("errors", 0), code != 0)
     if counts.get("skipped"):
         print(f"   {counts['skipped']} skipped", flush=True)
