@@ -1,0 +1,52 @@
+// DeliveryListener hears what happens on the road out, and makes event lines, counters or nothing of it.
+//
+// The gateway owns one; the relay calls it on its own thread. An event's texts are gone when the call returns. They
+// come from peers: data, never a format.
+
+#ifndef POSTERN_RELAY_DELIVERY_LISTENER_H_
+#define POSTERN_RELAY_DELIVERY_LISTENER_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/clock.h"
+#include "core/message.h"
+
+namespace postern {
+
+enum class DeliveryEventKind : uint8_t {
+  kConnected,      // 2003: a connection to `host` stands
+  kConnectFailed,  // 3010: to `host`, `text` says why
+  kAttempted,      // 2001: an attempt is over; `recipient_count`, of which `delivered_count` arrived
+  kDelivered,      // one recipient arrived
+  kDeferred,       // one recipient waits for `next_attempt`
+  kRejected,       // 4031: one recipient was refused for good: `code`, `text`
+  kExpired,        // one recipient was tried for the last time
+  kTimedOut,       // 4051: `host` was silent; `text` says at which stage
+  kReadFailed,     // 3013: the message cannot be read from the log
+};
+
+struct DeliveryEvent {
+  DeliveryEventKind kind = DeliveryEventKind::kAttempted;
+  MessageId message{};             // zero for events of a connection
+  std::string_view destination{};  // "mail.internal:25", or the maildir route
+  std::string_view host{};         // "192.0.2.1:25", or the mailbox
+  std::string_view sender{};
+  std::string_view recipient{};
+  uint16_t code = 0;  // of the reply; 0 when there was none
+  std::string_view text{};
+  uint32_t recipient_count = 0;
+  uint32_t delivered_count = 0;
+  uint64_t size = 0;  // bytes of the body
+  WallTime next_attempt{};
+};
+
+class DeliveryListener {
+ public:
+  virtual ~DeliveryListener() = default;
+  virtual void HandleDelivery(const DeliveryEvent& event) = 0;
+};
+
+}  // namespace postern
+
+#endif  // POSTERN_RELAY_DELIVERY_LISTENER_H_

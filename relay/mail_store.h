@@ -1,0 +1,80 @@
+// MailStore is what the relay asks of stored mail: what waits, what it is, and to note what became of it.
+//
+// The gateway owns it; the relay (or a command, when no gateway runs) uses it on its own thread. It is the seam between
+// the relay and the logs: LogMailStore (log_mail_store.h) folds the logs of the store, a test keeps messages in memory.
+// Nothing that is noted shows before it is durable and read back.
+
+#ifndef POSTERN_RELAY_MAIL_STORE_H_
+#define POSTERN_RELAY_MAIL_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/clock.h"
+#include "core/handoff.h"
+#include "core/message.h"
+#include "relay/message_body.h"
+#include "store/outcome.h"
+#include "store/queue_index.h"
+
+namespace postern {
+
+// A message in the queue: some of its recipients are waiting or failed.
+struct MailState {
+  MessageId id;
+  uint64_t body_size = 0;
+  std::vector<QueuedRecipient> recipients{};  // in the envelope's order
+};
+
+// Whether there is something to be done for the recipient.
+inline bool Waits(RecipientState state) {
+  return state == RecipientState::kWaiting || state == RecipientState::kDeferred;
+}
+
+// A message with its content.
+struct StoredMessage {
+  std::string envelope{};  // encoded: core/envelope.h
+  uint64_t body_size = 0;
+  std::unique_ptr<MessageBody> body{};
+};
+
+// Hears of what the logs say, in their order.
+class FoldListener {
+ public:
+  virtual ~FoldListener() = default;
+  // `message` was accepted; `envelope` is encoded and gone when this returns.
+  virtual void HandleAccepted(MessageId message, std::string_view envelope) = 0;
+};
+
+class MailStore {
+ public:
+  virtual ~MailStore() = default;
+
+  // Reads on in the logs, at most `record_count_max` records; true when there is more that is durable.
+  virtual bool Fold(FoldListener& listener, size_t record_count_max) = 0;
+
+  // Nothing when it is not in the queue (any more).
+  virtual std::optional<MailState> Find(MessageId message) = 0;
+  // For walking over the queue: the message at `cursor`, which starts at 0 and is moved on. Nothing at the end. What
+  // comes or goes meanwhile may be missed.
+  virtual std::optional<MessageId> Next(uint64_t& cursor) = 0;
+  virtual size_t message_count() const = 0;
+  // May be used until its body is destroyed, on any one thread. NotFound when it left the queue.
+  virtual absl::StatusOr<StoredMessage> Open(MessageId message) = 0;
+  // The last reply or reason that was noted for a recipient; empty when there was none.
+  virtual std::string LastText(MessageId message, uint32_t recipient_index) = 0;
+
+  // An outcome on its way to the log. False when the writer's queue is full: try again later. The result comes to the
+  // handoff's home.
+  virtual bool TryPush(Handoff& handoff) = 0;
+};
+
+}  // namespace postern
+
+#endif  // POSTERN_RELAY_MAIL_STORE_H_

@@ -1,0 +1,103 @@
+#include "relay/route.h"
+
+#include <charconv>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+namespace postern {
+
+std::string HostPort::ToString() const {
+  return host.find(':') == std::string::npos ? absl::StrCat(host, ":", port) : absl::StrCat("[", host, "]:", port);
+}
+
+absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
+  const auto wrong = [text](std::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\": ", what));
+  };
+  HostPort result;
+  std::string_view port;
+  if (!text.empty() && text.front() == '[') {
+    const size_t close = text.find(']');
+    if (close == std::string_view::npos) return wrong("the bracket is not closed");
+    result.host = text.substr(1, close - 1);
+    const std::string_view rest = text.substr(close + 1);
+    if (!rest.empty() && rest.front() != ':') return wrong("after the bracket only a port may follow, as in [::1]:25");
+    if (!rest.empty()) port = rest.substr(1);
+    if (!rest.empty() && port.empty()) return wrong("the port must be 1 to 65535");
+  } else {
+    const size_t colon = text.find(':');
+    if (colon != text.rfind(':')) return wrong("an IPv6 address stands in brackets, as in [::1]:25");
+    result.host = text.substr(0, colon);
+    if (colon != std::string_view::npos) {
+      port = text.substr(colon + 1);
+      if (port.empty()) return wrong("the port must be 1 to 65535");
+    }
+  }
+  if (result.host.empty()) return wrong("the host is missing, as in mail.internal:25");
+  if (!port.empty()) {
+    uint32_t number = 0;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+    if (error != std::errc() || end != port.data() + port.size() || number < 1 || number > 65535) {
+      return wrong("the port must be 1 to 65535");
+    }
+    result.port = static_cast<uint16_t>(number);
+  }
+  return result;
+}
+
+absl::StatusOr<RouteTable> RouteTable::Create(std::vector<Route> routes) {
+  RouteTable table;
+  table.routes_ = std::move(routes);
+  for (uint32_t i = 0; i < table.count(); ++i) {
+    const Route& route = table.routes_[i];
+    const auto wrong = [&route](std::string_view what) {
+      return absl::InvalidArgumentError(absl::StrCat("route \"", route.match, "\": ", what));
+    };
+    if (route.kind == RouteKind::kMaildir && route.maildir.empty()) return wrong("the maildir's path is missing");
+    if (route.kind == RouteKind::kNextHop && route.next_hops.empty()) return wrong("there is no next hop");
+    if (route.connection_count_max == 0) return wrong("at least one connection must be allowed");
+    if (route.match == "*") {
+      if (table.default_route_ != kNone) return wrong("there is another route of this name");
+      table.default_route_ = i;
+      continue;
+    }
+    const bool exact = !route.match.empty() && route.match.front() == '#';
+    const std::string domain = absl::AsciiStrToLower(route.match.substr(exact ? 1 : 0));
+    if (domain.empty() || domain.front() == '.' || domain.front() == '*' || domain.find('@') != std::string::npos) {
+      return wrong("must be a domain (its subdomains are implied), #domain for the domain alone, or *");
+    }
+    Rules& rules = table.rules_[domain];
+    uint32_t& place = exact ? rules.exact : rules.suffix;
+    if (place != kNone) return wrong("there is another route of this name");
+    place = i;
+  }
+  return table;
+}
+
+std::optional<uint32_t> RouteTable::Find(std::string_view domain) const {
+  std::string lower = absl::AsciiStrToLower(domain);
+  if (!lower.empty() && lower.back() == '.') lower.pop_back();
+  std::string_view suffix = lower;
+  for (bool whole = true; !suffix.empty(); whole = false) {
+    if (const auto rules = rules_.find(suffix); rules != rules_.end()) {
+      if (whole && rules->second.exact != kNone) return rules->second.exact;
+      if (rules->second.suffix != kNone) return rules->second.suffix;
+    }
+    const size_t dot = lower.front() == '[' ? std::string_view::npos : suffix.find('.');
+    if (dot == std::string_view::npos) break;
+    suffix.remove_prefix(dot + 1);
+  }
+  if (default_route_ == kNone) return std::nullopt;
+  return default_route_;
+}
+
+std::string_view DomainOf(std::string_view address) {
+  const size_t at = address.rfind('@');
+  return at == std::string_view::npos ? std::string_view() : address.substr(at + 1);
+}
+
+std::string_view LocalPartOf(std::string_view address) { return address.substr(0, address.rfind('@')); }
+
+}  // namespace postern

@@ -1,0 +1,77 @@
+// RouteTable says which way the mail for a domain goes.
+//
+// It is built from the configuration, owned by the gateway and read by the relay on its own thread; it never changes. A
+// rule names a domain and means its subdomains too; `#domain` means the domain alone; `*` is everything else. The exact
+// rule wins, then the longest suffix, then `*` (imc.md: Q169683, Q217217). `mx`, `lmtp`, `reject` and `discard` are
+// kinds to come.
+
+#ifndef POSTERN_RELAY_ROUTE_H_
+#define POSTERN_RELAY_ROUTE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+
+namespace postern {
+
+enum class RouteKind : uint8_t {
+  kMaildir,  // the last stop: files in a folder of its own
+  kNextHop,  // SMTP to named hosts, tried in order
+};
+
+struct HostPort {
+  std::string host;  // a name, or a literal address without brackets
+  uint16_t port = 25;
+
+  std::string ToString() const;  // "mail.internal:25", "[::1]:25"
+  friend bool operator==(const HostPort&, const HostPort&) = default;
+};
+
+// "mail.internal", "mail.internal:2525", "192.0.2.1:25", "[2001:db8::1]:25"; InvalidArgument says what would be right.
+absl::StatusOr<HostPort> ParseHostPort(std::string_view text);
+
+struct Route {
+  std::string match = "*";
+  RouteKind kind = RouteKind::kMaildir;
+  std::string maildir{};                     // kMaildir: a path with {domain} and {local}
+  std::vector<HostPort> next_hops{};         // kNextHop
+  uint32_t connection_count_max = 10;        // to this destination at once (imc.md: Q156063)
+  uint32_t messages_per_connection_max = 8;  // 0 is no limit (imc.md: Q146562)
+};
+
+class RouteTable {
+ public:
+  // InvalidArgument for a rule that can never be meant: without a domain, twice, or without a way.
+  static absl::StatusOr<RouteTable> Create(std::vector<Route> routes);
+
+  // The index of the route for `domain`, whose case and final dot do not matter; nothing when no rule fits. An address
+  // literal ("[192.0.2.1]") has no subdomains: only its own rule and `*` fit it.
+  std::optional<uint32_t> Find(std::string_view domain) const;
+
+  const Route& route(uint32_t index) const { return routes_[index]; }
+  uint32_t count() const { return static_cast<uint32_t>(routes_.size()); }
+
+ private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  struct Rules {
+    uint32_t exact = kNone;
+    uint32_t suffix = kNone;
+  };
+
+  std::vector<Route> routes_;
+  absl::flat_hash_map<std::string, Rules> rules_;
+  uint32_t default_route_ = kNone;
+};
+
+// What stands behind the last '@'; empty when there is none. A quoted local part may hold an '@', a domain may not.
+std::string_view DomainOf(std::string_view address);
+std::string_view LocalPartOf(std::string_view address);
+
+}  // namespace postern
+
+#endif  // POSTERN_RELAY_ROUTE_H_
