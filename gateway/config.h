@@ -1,0 +1,111 @@
+// Config is what the operator has decided: his file, read and checked, with defaults for all that he left out.
+//
+// The main thread makes it before any other thread runs; afterwards nobody changes it and everybody may read it. A file
+// is read whole and every mistake in it is told at once, each with its line. The keys, their types and defaults are a
+// table in config_keys.cc, and docs/configuration.md is held to that table by a test.
+
+#ifndef POSTERN_GATEWAY_CONFIG_H_
+#define POSTERN_GATEWAY_CONFIG_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/limits.h"
+#include "net/address.h"
+#include "relay/route.h"
+#include "relay/scheduler.h"
+#include "smtp/client_conversation.h"
+#include "smtp/conversation.h"
+
+namespace postern {
+
+// What is done when another program holds a listening address.
+enum class PortConflict : uint8_t {
+  kFail,          // end, and say who holds it
+  kWait,          // relay what is queued, and take the port as soon as it is free
+  kOutboundOnly,  // the same, and meant to be: no failure for whoever watches
+};
+
+// [limits]: sizes in bytes, counts of things.
+struct LimitsConfig {
+  uint64_t message_size = kMessageSizeMaxDefault;
+  uint32_t recipients = kRecipientCountMaxDefault;  // of a message
+  uint32_t connections = kConnectionCountMaxDefault;
+  uint32_t connections_per_address = kConnectionsPerAddressMaxDefault;
+  uint32_t messages_per_connection = kMessagesPerConnectionMaxDefault;
+  uint32_t errors = kErrorCountMax;  // refused commands in a conversation
+  uint32_t hops = kHopCountMax;
+  uint64_t data_rate_min = 100;  // bytes a second; 0 is no least rate
+  uint64_t buffer_memory = kBufferMemoryMaxDefault;
+};
+
+// [store]
+struct StoreConfig {
+  uint32_t segment_size = kSegmentSizeDefault;  // bytes, a multiple of 8
+  uint32_t spare_segments = 4;                  // files kept for reuse, per log
+};
+
+// [threads]: 0 is chosen by the machine.
+struct ThreadsConfig {
+  uint32_t reactors = 0;
+  uint32_t store_writers = 0;
+};
+
+// [relay]
+struct RelayConfig {
+  RetryPolicy retry;
+  uint32_t attempts = 256;         // at once, to all destinations together
+  uint32_t mailbox_attempts = 64;  // at once, for one maildir route
+  Duration connect_timeout = std::chrono::seconds(30);
+  Duration idle_close = std::chrono::seconds(10);  // a kept connection without a message
+  ClientTimeouts timeouts;
+  bool delivered_to = false;  // adds a Delivered-To line in a Maildir
+};
+
+struct Config {
+  std::string file;  // where it came from; empty for the defaults
+  std::string hostname;
+  std::vector<SocketAddress> listen;
+  std::string data_dir;
+  std::string user;  // to become after binding; empty: stay who we are
+  std::string greeting = "{host} ESMTP Postern service ready";
+  std::vector<std::string> local_domains;
+  std::vector<IpNetwork> trusted_networks;
+  PortConflict on_port_conflict = PortConflict::kFail;
+  BareNewline bare_newline = BareNewline::kReject;
+  LimitsConfig limits;
+  ServerTimeouts timeouts;
+  Duration shutdown_timeout = std::chrono::seconds(30);  // [timeouts] shutdown: for conversations to end by themselves
+  StoreConfig store;
+  ThreadsConfig threads;
+  RelayConfig relay;
+  std::vector<Route> routes;  // never empty: by default a Maildir for every recipient, under data_dir
+
+  std::string store_dir() const { return data_dir + "/store"; }
+  std::string control_socket() const { return data_dir + "/control.sock"; }
+};
+
+// A mistake in a file. `line` is 0 when it is the file as a whole: missing, or not readable.
+struct ConfigError {
+  std::string file;
+  uint32_t line = 0;
+  std::string text;
+
+  std::string ToString() const;  // "postern.toml:14: route "*.example": ..."
+};
+
+// What serves without a file: 127.0.0.1:2525, ./var.
+Config DefaultConfig();
+
+// Reads `text` into `config`; what stands in `config` after an error is of no use. `file` is for the messages.
+std::vector<ConfigError> ParseConfig(std::string_view text, std::string_view file, Config& config);
+// The same with what is in the file at `path`.
+std::vector<ConfigError> LoadConfig(const std::string& path, Config& config);
+
+}  // namespace postern
+
+#endif  // POSTERN_GATEWAY_CONFIG_H_
