@@ -1,0 +1,87 @@
+#include "gateway/events.h"
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "gateway/visible_text.h"
+
+namespace postern {
+namespace {
+
+// The names stand for people; the numbers are what monitoring rules look for (imc.md).
+constexpr std::array<std::pair<Event, std::string_view>, 12> kNames = {{
+    {Event::kStarted, "started"},
+    {Event::kStopped, "stopped"},
+    {Event::kAttempted, "attempted"},
+    {Event::kReceived, "received"},
+    {Event::kConnected, "connected"},
+    {Event::kConnectFailed, "connect-failed"},
+    {Event::kCorrupt, "corrupt"},
+    {Event::kLowDisk, "low-disk"},
+    {Event::kCannotBind, "cannot-bind"},
+    {Event::kRejected, "rejected"},
+    {Event::kTimedOut, "timed-out"},
+    {Event::kTooManyHops, "too-many-hops"},
+}};
+
+std::string_view Name(Event event) {
+  for (const auto& [known, name] : kNames) {
+    if (known == event) return name;
+  }
+  return "unknown";
+}
+
+void AppendTime(WallTime time, std::string& line) {
+  const std::chrono::sys_time<std::chrono::microseconds> moment{std::chrono::microseconds(time.us)};
+  const auto day = std::chrono::floor<std::chrono::days>(moment);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss<std::chrono::microseconds> clock(moment - day);
+  absl::StrAppendFormat(&line, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", static_cast<int>(date.year()),
+                        static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                        clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+}
+
+// Plain values stay bare, so that the usual line is easy on the eye.
+bool NeedsQuotes(std::string_view value) {
+  if (value.empty() || value.size() > kEventValueSizeMax) return true;
+  for (const char c : value) {
+    if (c <= ' ' || c > '~' || c == '"' || c == '\\' || c == '=') return true;
+  }
+  return false;
+}
+
+void AppendField(const EventField& field, std::string& line) {
+  line += ' ';
+  line += field.key;
+  line += '=';
+  if (!NeedsQuotes(field.value)) {
+    line += field.value;
+    return;
+  }
+  line += '"';
+  AppendVisible(field.value, kEventValueSizeMax, line);
+  line += '"';
+}
+
+}  // namespace
+
+void EventLog::Write(Event event, std::initializer_list<EventField> fields) {
+  std::string line;
+  line.reserve(256);
+  AppendTime(clock_.Wall(), line);
+  absl::StrAppendFormat(&line, " event=%d name=", static_cast<int>(event));
+  line += Name(event);
+  for (const EventField& field : fields) AppendField(field, line);
+  line += '\n';
+  sink_(line);
+}
+
+// stderr has no buffer, so a line is one write, whole among those of other threads.
+EventLog::Sink StandardErrorSink() {
+  return [](std::string_view line) { std::fwrite(line.data(), 1, line.size(), stderr); };
+}
+
+}  // namespace postern
