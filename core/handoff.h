@@ -22,6 +22,7 @@ enum class HandoffKind : uint8_t {
   kAccepted,   // the last piece and the envelope: with its receipt the message is ours
   kAbandoned,  // no more of this message will come: its fragments are waste
   kOutcome,    // what became of recipients, from the relay
+  kMove,       // copy the message to the head of the log, so that its old place can be freed; from the relay
 };
 
 enum class HandoffResult : uint8_t {
@@ -44,8 +45,9 @@ struct Handoff {
   HandoffKind kind = HandoffKind::kFragment;
   HandoffResult result = HandoffResult::kPending;
   MessageId message;
-  std::string_view head = {};  // kAccepted: the encoded envelope; kOutcome: the encoded outcome; else empty
+  std::string_view head = {};  // kAccepted: the encoded envelope; kOutcome, kMove: the encoded outcome; else empty
   Block* body = nullptr;       // kFragment, kAccepted: bytes of the body, may be null for none
+  uint64_t position = 0;       // kMove: where the message is, packed as the store packs positions
   ReceiptBox* home = nullptr;
   void* owner = nullptr;  // the starter's own
 };

@@ -1,0 +1,248 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "store/file.h"
+
+namespace postern {
+namespace {
+
+constexpr size_t kIovecCountMax = 256;
+constexpr std::string_view kLockName = "lock";
+
+absl::Status SystemError(std::string_view call, const std::string& path, int code) {
+  const std::string text = absl::StrCat(path, ": ", call, ": ", strerror(code));
+  switch (code) {
+    case ENOSPC:
+    case EDQUOT: return absl::ResourceExhaustedError(text);
+    case ENOENT: return absl::NotFoundError(text);
+    case EACCES:
+    case EPERM:
+    case EROFS: return absl::PermissionDeniedError(text);
+    case EEXIST: return absl::AlreadyExistsError(text);
+    default: return absl::InternalError(text);
+  }
+}
+
+class PosixFile final : public File {
+ public:
+  PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  ~PosixFile() override { ::close(fd_); }
+
+  absl::StatusOr<size_t> ReadAt(std::span<char> bytes, uint64_t offset) override {
+    size_t done = 0;
+    while (done < bytes.size()) {
+      const ssize_t count = pread(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return SystemError("read", path_, errno);
+      if (count == 0) break;
+      done += static_cast<size_t>(count);
+    }
+    return done;
+  }
+
+  absl::Status WriteAt(std::span<const std::string_view> pieces, uint64_t offset) override {
+    std::array<iovec, kIovecCountMax> vectors;
+    size_t skip = 0;  // bytes of the first piece that a short write has taken already
+    while (!pieces.empty()) {
+      const size_t count = std::min(pieces.size(), kIovecCountMax);
+      for (size_t i = 0; i < count; ++i) {
+        const std::string_view piece = i == 0 ? pieces[i].substr(skip) : pieces[i];
+        vectors[i] = {.iov_base = const_cast<char*>(piece.data()), .iov_len = piece.size()};
+      }
+      const ssize_t written = pwritev(fd_, vectors.data(), static_cast<int>(count), static_cast<off_t>(offset));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return SystemError("write", path_, errno);
+      offset += static_cast<uint64_t>(written);
+      size_t rest = static_cast<size_t>(written) + skip;
+      while (!pieces.empty() && rest >= pieces[0].size()) {
+        rest -= pieces[0].size();
+        pieces = pieces.subspan(1);
+      }
+      skip = rest;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Sync() override {
+    if (fdatasync(fd_) != 0) return SystemError("fdatasync", path_, errno);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<uint64_t> Size() override {
+    struct stat info;
+    if (fstat(fd_, &info) != 0) return SystemError("stat", path_, errno);
+    return static_cast<uint64_t>(info.st_size);
+  }
+
+ private:
+  const int fd_;
+  const std::string path_;
+};
+
+class PosixLock final : public DirectoryLock {
+ public:
+  explicit PosixLock(int fd) : fd_(fd) {}
+  ~PosixLock() override { ::close(fd_); }
+
+ private:
+  const int fd_;
+};
+
+class PosixDirectory final : public Directory {
+ public:
+  PosixDirectory(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  ~PosixDirectory() override { ::close(fd_); }
+
+  const std::string& path() const override { return path_; }
+
+  absl::StatusOr<std::vector<std::string>> List() override {
+    DIR* dir = opendir(path_.c_str());
+    if (dir == nullptr) return SystemError("opendir", path_, errno);
+    const auto close = absl::MakeCleanup([dir] { closedir(dir); });
+    std::vector<std::string> names;
+    errno = 0;
+    while (const dirent* entry = readdir(dir)) {
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+    }
+    if (errno != 0) return SystemError("readdir", path_, errno);
+    return names;
+  }
+
+  absl::StatusOr<std::unique_ptr<File>> OpenForRead(const std::string& name) override { return Open(name, O_RDONLY); }
+  absl::StatusOr<std::unique_ptr<File>> OpenForWrite(const std::string& name) override { return Open(name, O_RDWR); }
+
+  absl::StatusOr<std::unique_ptr<File>> Create(const std::string& name, uint64_t preallocate_size) override {
+    const int fd = openat(fd_, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return SystemError("create", PathOf(name), errno);
+    auto file = std::make_unique<PosixFile>(fd, PathOf(name));
+    if (preallocate_size > 0) {
+      if (const int code = posix_fallocate(fd, 0, static_cast<off_t>(preallocate_size)); code != 0) {
+        unlinkat(fd_, name.c_str(), 0);
+        return SystemError("fallocate", PathOf(name), code);
+      }
+    }
+    return file;
+  }
+
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    if (renameat(fd_, from.c_str(), fd_, to.c_str()) != 0) return SystemError("rename", PathOf(from), errno);
+    return absl::OkStatus();
+  }
+
+  absl::Status Remove(const std::string& name) override {
+    if (unlinkat(fd_, name.c_str(), 0) != 0) return SystemError("unlink", PathOf(name), errno);
+    return absl::OkStatus();
+  }
+
+  absl::Status Sync() override {
+    if (fsync(fd_) != 0) return SystemError("fsync", path_, errno);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<Directory>> OpenSubdirectory(const std::string& name) override {
+    return OpenDirectory(PathOf(name));
+  }
+
+  absl::StatusOr<std::unique_ptr<DirectoryLock>> TryLock() override {
+    const std::string path = PathOf(std::string(kLockName));
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return SystemError("open", path, errno);
+    auto lock = std::make_unique<PosixLock>(fd);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) return SystemError("flock", path, errno);
+      char pid[32] = "";
+      const ssize_t size = pread(fd, pid, sizeof pid - 1, 0);
+      const std::string_view holder(pid, size > 0 ? static_cast<size_t>(size) : 0);
+      return absl::FailedPreconditionError(
+          absl::StrCat(path_, ": in use by process ", holder.empty() ? "unknown" : holder,
+                       "; two processes cannot share a store: stop that one, or give this "
+                       "one another data_dir"));
+    }
+    const std::string pid = absl::StrCat(getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) < 0) return SystemError("write", path, errno);
+    return lock;
+  }
+
+  absl::StatusOr<uint64_t> FreeSize() override {
+    struct statvfs info;
+    if (fstatvfs(fd_, &info) != 0) return SystemError("statvfs", path_, errno);
+    return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+  }
+
+  absl::StatusOr<FileSystemInfo> FileSystem() override {
+    struct statfs info;
+    if (fstatfs(fd_, &info) != 0) return SystemError("statfs", path_, errno);
+    switch (static_cast<uint32_t>(info.f_type)) {
+      case TMPFS_MAGIC: return FileSystemInfo{.type = "tmpfs", .volatile_ = true};
+      case RAMFS_MAGIC: return FileSystemInfo{.type = "ramfs", .volatile_ = true};
+      case OVERLAYFS_SUPER_MAGIC: return FileSystemInfo{.type = "overlay", .overlay = true};
+      case NFS_SUPER_MAGIC: return FileSystemInfo{.type = "nfs", .network = true};
+      case SMB2_SUPER_MAGIC: return FileSystemInfo{.type = "cifs", .network = true};
+      case EXT4_SUPER_MAGIC: return FileSystemInfo{.type = "ext4"};
+      case XFS_SUPER_MAGIC: return FileSystemInfo{.type = "xfs"};
+      case BTRFS_SUPER_MAGIC: return FileSystemInfo{.type = "btrfs"};
+      default: return FileSystemInfo{.type = absl::StrCat("0x", absl::Hex(info.f_type))};
+    }
+  }
+
+ private:
+  std::string PathOf(const std::string& name) const { return absl::StrCat(path_, "/", name); }
+
+  absl::StatusOr<std::unique_ptr<File>> Open(const std::string& name, int flags) {
+    const int fd = openat(fd_, name.c_str(), flags | O_CLOEXEC);
+    if (fd < 0) return SystemError("open", PathOf(name), errno);
+    return std::make_unique<PosixFile>(fd, PathOf(name));
+  }
+
+  const int fd_;
+  const std::string path_;
+};
+
+// mkdir -p, and each new name on stable storage: a store whose folder is lost with the power is lost too.
+absl::Status MakeDirectories(const std::string& path) {
+  for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string part = path.substr(0, slash);
+    if (mkdir(part.c_str(), 0700) == 0) {
+      const size_t last = part.rfind('/');
+      const std::string parent = last == std::string::npos ? "." : last == 0 ? "/" : part.substr(0, last);
+      const int fd = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      if (fd >= 0) {
+        fsync(fd);
+        ::close(fd);
+      }
+    } else if (errno != EEXIST && errno != EISDIR) {
+      return SystemError("mkdir", part, errno);
+    }
+    if (slash == std::string::npos) return absl::OkStatus();
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Directory>> OpenDirectory(const std::string& path) {
+  int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) {
+    if (absl::Status status = MakeDirectories(path); !status.ok()) return status;
+    fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  }
+  if (fd < 0) return SystemError("open", path, errno);
+  return std::make_unique<PosixDirectory>(fd, path);
+}
+
+}  // namespace postern

@@ -1,0 +1,110 @@
+// LogReader reads a log from its oldest record up to the durable frontier, and on while the log grows.
+//
+// The relay owns one, on its thread; it shares nothing with the writer but the files and the frontier. The same calls
+// recover the queue at the start and follow the log afterwards. A MessageReader reads one message and may live on any
+// one thread.
+
+#ifndef POSTERN_STORE_LOG_READER_H_
+#define POSTERN_STORE_LOG_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/envelope.h"
+#include "store/file.h"
+#include "store/recovery_report.h"
+#include "store/segment_format.h"
+#include "store/segment_reader.h"
+
+namespace postern {
+
+// Reads single records wherever they are; keeps the last file open.
+class RecordFetcher {
+ public:
+  explicit RecordFetcher(Directory& directory) : directory_(directory) {}
+
+  // The record at `position`, lent until the next call. DataLoss when none is there or it is damaged.
+  absl::StatusOr<RecordView> Fetch(Position position, Verify verify = Verify::kAll);
+
+ private:
+  absl::StatusOr<std::string_view> Read(Position position, size_t size);
+
+  Directory& directory_;
+  std::unique_ptr<File> file_;
+  uint32_t file_number_ = 0;
+  std::vector<char> buffer_;
+  std::vector<Position> fragments_;
+};
+
+// One stored message, its body in pieces of at most 64 KiB.
+class MessageReader {
+ public:
+  // `position` is that of its kAccepted or kMoved record.
+  static absl::StatusOr<std::unique_ptr<MessageReader>> Open(Directory& directory, Position position);
+
+  MessageId message() const { return message_; }
+  const Envelope& envelope() const { return envelope_; }
+  std::string_view envelope_bytes() const { return head_; }
+  uint64_t size() const { return size_; }  // bytes of the whole body
+
+  // The next piece, gone at the next call; empty at the end. DataLoss when the log does not hold what was written.
+  absl::StatusOr<std::string_view> NextChunk();
+
+ private:
+  explicit MessageReader(Directory& directory) : fetcher_(directory) {}
+
+  RecordFetcher fetcher_;
+  MessageId message_;
+  Envelope envelope_;  // points into head_
+  std::string head_;
+  std::vector<Position> fragments_;
+  std::string last_;  // the piece in the accepted record
+  size_t next_ = 0;   // index into fragments_; its size stands for `last_`, one more for the end
+  uint64_t size_ = 0;
+  uint64_t read_size_ = 0;
+};
+
+class LogReader {
+ public:
+  // Damaged pieces are copied into `quarantine`; null: they are only told.
+  LogReader(Directory& directory, Directory* quarantine) : directory_(directory), quarantine_(quarantine) {}
+
+  // The next record before `frontier`, in the order of the log; nothing when there is none yet. What it lends is gone
+  // at the next call. Seals are not shown.
+  std::optional<RecordView> Next(Position frontier);
+
+  absl::StatusOr<std::unique_ptr<MessageReader>> ReadAccepted(Position position) {
+    return MessageReader::Open(directory_, position);
+  }
+
+  // Where it goes on: everything before it has been shown. Segments from this one on are still needed.
+  Position position() const { return reader_ ? Position{segment_, reader_->offset()} : Position{}; }
+  // What it found damaged so far.
+  const RecoveryReport& report() const { return report_; }
+  // Why Next() has nothing although the frontier is ahead; it tries again at the next call.
+  const absl::Status& error() const { return error_; }
+
+ private:
+  bool OpenNextSegment(Position frontier);
+  void Quarantine(uint32_t offset, uint32_t size, MessageId message);
+
+  Directory& directory_;
+  Directory* const quarantine_;
+  uint32_t segment_ = 0;  // that reader_ reads; 0 before the first
+  bool sealed_ = false;   // it has been read to its end
+  uint32_t file_size_ = 0;
+  std::unique_ptr<SegmentReader> reader_;
+  RecoveryReport report_;
+  absl::Status error_;
+};
+
+}  // namespace postern
+
+#endif  // POSTERN_STORE_LOG_READER_H_

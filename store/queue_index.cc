@@ -1,0 +1,207 @@
+#include "store/queue_index.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "core/envelope.h"
+
+namespace postern {
+namespace {
+
+constexpr uint64_t kDeadSegmentsMin = 4;
+
+}  // namespace
+
+std::string_view QueuedMessage::reply(uint32_t recipient) const {
+  if (replies_ == nullptr) return {};
+  for (const Reply& reply : *replies_) {
+    if (reply.recipient == recipient) return reply.text;
+  }
+  return {};
+}
+
+const QueuedMessage* QueueIndex::Find(MessageId message) const {
+  const auto it = slots_by_id_.find(message.number);
+  return it == slots_by_id_.end() ? nullptr : &Slot(it->second);
+}
+
+const QueuedMessage* QueueIndex::At(size_t slot) const {
+  const QueuedMessage& message = Slot(static_cast<uint32_t>(slot));
+  return message.id_.number == 0 ? nullptr : &message;
+}
+
+QueueIndex::Change QueueIndex::Apply(const RecordView& record) {
+  last_known_ = std::max(last_known_, record.message);
+  const auto it = slots_by_id_.find(record.message.number);
+  const bool known = it != slots_by_id_.end();
+  switch (record.kind) {
+    case RecordKind::kAccepted: return known ? Change::kNone : Add(record);
+    case RecordKind::kMoved: return known ? Move(record, it->second) : Add(record);
+    case RecordKind::kOutcome:
+      if (!known) return Change::kNone;  // of a message that is settled, and gone from the log
+      if (Slot(it->second).outcomes_away_ > 0) --Slot(it->second).outcomes_away_;
+      return ApplyOutcome(record.head, it->second, false);
+    case RecordKind::kFragment:
+    case RecordKind::kSealed: break;
+  }
+  return Change::kNone;
+}
+
+QueueIndex::Change QueueIndex::Add(const RecordView& record) {
+  const std::optional<Envelope> envelope = ParseEnvelope(record.head);
+  if (!envelope || envelope->recipients.empty() || record.message.number == 0) return Change::kNone;
+  uint32_t slot = free_slot_;
+  if (slot != kNoSlot) {
+    free_slot_ = Slot(slot).next_;
+  } else {
+    slot = static_cast<uint32_t>(slot_count_++);
+    if (slot / kChunkCount == chunks_.size()) chunks_.push_back(std::make_unique<QueuedMessage[]>(kChunkCount));
+  }
+  QueuedMessage& message = Slot(slot);
+  message = {};
+  message.id_ = record.message;
+  message.recipient_count_ = static_cast<uint32_t>(envelope->recipients.size());
+  if (message.recipient_count_ > 1) message.many_ = std::make_unique<QueuedRecipient[]>(message.recipient_count_);
+  slots_by_id_.emplace(record.message.number, slot);
+  Place(record, slot);
+  if (!record.state.empty() && ApplyOutcome(record.state, slot, false) == Change::kRemoved) return Change::kNone;
+  return Change::kAdded;
+}
+
+QueueIndex::Change QueueIndex::Move(const RecordView& record, uint32_t slot) {
+  QueuedMessage& message = Slot(slot);
+  message.move_away_ = false;
+  Unlink(slot);
+  live_size_ -= message.disk_size_;
+  Place(record, slot);
+  const Change change = ApplyOutcome(record.state, slot, true);
+  return change == Change::kRemoved ? change : Change::kUpdated;
+}
+
+void QueueIndex::Place(const RecordView& record, uint32_t slot) {
+  QueuedMessage& message = Slot(slot);
+  message.position_ = record.position;
+  message.size_ = record.message_size;
+  message.oldest_segment_ = record.position.segment;
+  for (const Position fragment : record.fragments) {
+    if (fragment.segment != 0) message.oldest_segment_ = std::min(message.oldest_segment_, fragment.segment);
+  }
+  const uint64_t pieces = record.message_size - record.body.size() + record.fragments.size() * kRecordHeaderSize;
+  message.disk_size_ = static_cast<uint32_t>(std::min<uint64_t>(UINT32_MAX, record.size_on_disk + pieces));
+  live_size_ += message.disk_size_;
+  Link(slot);
+}
+
+QueueIndex::Change QueueIndex::ApplyOutcome(std::string_view bytes, uint32_t slot, bool merge) {
+  QueuedMessage& message = Slot(slot);
+  const std::span<QueuedRecipient> recipients = message.recipients();
+  OutcomeReader reader(bytes);
+  RecipientOutcome outcome;
+  while (reader.Next(outcome)) {
+    if (outcome.recipient >= recipients.size()) continue;
+    QueuedRecipient& recipient = recipients[outcome.recipient];
+    // What is settled stays so; and a move never takes back what an outcome has told.
+    if (Settled(recipient.state)) continue;
+    if (merge && outcome.attempt_count <= recipient.attempt_count && !Settled(outcome.state)) continue;
+    recipient = {outcome.next_attempt, outcome.attempt_count, outcome.state};
+    const bool has_reply = !outcome.reply.empty() && !Settled(outcome.state);
+    if (message.replies_ == nullptr) {
+      if (!has_reply) continue;
+      message.replies_ = std::make_unique<std::vector<QueuedMessage::Reply>>();
+    }
+    std::erase_if(*message.replies_, [&](const auto& reply) { return reply.recipient == outcome.recipient; });
+    if (has_reply) message.replies_->push_back({outcome.recipient, std::string(outcome.reply)});
+  }
+  if (std::all_of(recipients.begin(), recipients.end(), [](const auto& r) { return Settled(r.state); })) {
+    Remove(slot);
+    return Change::kRemoved;
+  }
+  return Change::kUpdated;
+}
+
+void QueueIndex::Link(uint32_t slot) {
+  QueuedMessage& message = Slot(slot);
+  const auto [it, is_first] = first_by_segment_.emplace(message.oldest_segment_, slot);
+  message.previous_ = kNoSlot;
+  message.next_ = is_first ? kNoSlot : it->second;
+  if (!is_first) Slot(it->second).previous_ = slot;
+  it->second = slot;
+}
+
+void QueueIndex::Unlink(uint32_t slot) {
+  QueuedMessage& message = Slot(slot);
+  if (message.next_ != kNoSlot) Slot(message.next_).previous_ = message.previous_;
+  if (message.previous_ != kNoSlot) {
+    Slot(message.previous_).next_ = message.next_;
+  } else if (message.next_ != kNoSlot) {
+    first_by_segment_[message.oldest_segment_] = message.next_;
+  } else {
+    first_by_segment_.erase(message.oldest_segment_);
+  }
+}
+
+void QueueIndex::Remove(uint32_t slot) {
+  QueuedMessage& message = Slot(slot);
+  Unlink(slot);
+  live_size_ -= message.disk_size_;
+  slots_by_id_.erase(message.id_.number);
+  message = {};
+  message.next_ = free_slot_;
+  free_slot_ = slot;
+}
+
+uint32_t QueueIndex::oldest_needed_segment(Position reader_position) const {
+  if (first_by_segment_.empty()) return reader_position.segment;
+  return std::min(first_by_segment_.begin()->first, reader_position.segment);
+}
+
+bool QueueIndex::WantsMoves(Position reader_position, uint32_t segment_size, bool short_of_room) const {
+  if (first_by_segment_.empty()) return false;
+  const uint32_t oldest = first_by_segment_.begin()->first;
+  if (oldest >= reader_position.segment) return false;  // the head itself needs no moving
+  const uint64_t used = uint64_t{reader_position.segment - oldest} * segment_size + reader_position.offset;
+  const uint64_t dead = used > live_size_ ? used - live_size_ : 0;
+  if (short_of_room) return dead > segment_size;
+  return dead > std::max<uint64_t>(live_size_, kDeadSegmentsMin * segment_size);
+}
+
+std::vector<MessageId> QueueIndex::TakeMoves(size_t count_max) {
+  std::vector<MessageId> moves;
+  if (first_by_segment_.empty()) return moves;
+  for (uint32_t slot = first_by_segment_.begin()->second; slot != kNoSlot && moves.size() < count_max;
+       slot = Slot(slot).next_) {
+    QueuedMessage& message = Slot(slot);
+    if (message.move_away_ || message.outcomes_away_ > 0) continue;
+    message.move_away_ = true;
+    moves.push_back(message.id_);
+  }
+  return moves;
+}
+
+void QueueIndex::NoteMoveFailed(MessageId message) {
+  const auto it = slots_by_id_.find(message.number);
+  if (it != slots_by_id_.end()) Slot(it->second).move_away_ = false;
+}
+
+void QueueIndex::NoteOutcomeAway(MessageId message) {
+  const auto it = slots_by_id_.find(message.number);
+  if (it != slots_by_id_.end()) ++Slot(it->second).outcomes_away_;
+}
+
+void QueueIndex::NoteOutcomeFailed(MessageId message) {
+  const auto it = slots_by_id_.find(message.number);
+  if (it != slots_by_id_.end() && Slot(it->second).outcomes_away_ > 0) --Slot(it->second).outcomes_away_;
+}
+
+void QueueIndex::EncodeState(const QueuedMessage& message, OutcomeWriter& writer) const {
+  writer.Start();
+  const std::span<const QueuedRecipient> recipients = message.recipients();
+  for (uint32_t i = 0; i < recipients.size(); ++i) {
+    if (recipients[i].state == RecipientState::kWaiting && recipients[i].attempt_count == 0) continue;
+    writer.Add({i, recipients[i].state, recipients[i].attempt_count, recipients[i].next_attempt, message.reply(i)});
+  }
+}
+
+}  // namespace postern

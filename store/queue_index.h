@@ -1,0 +1,140 @@
+// QueueIndex is the queue as it follows from the log: a fold over its records.
+//
+// The relay owns it, on its thread, and feeds it every record that LogReader gives, in recovery and while running. It
+// holds at most 200 bytes for a message with one recipient; envelopes and bodies stay in the log. It also knows which
+// segments are needed, and which messages have to be moved so that old ones can be freed.
+
+#ifndef POSTERN_STORE_QUEUE_INDEX_H_
+#define POSTERN_STORE_QUEUE_INDEX_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/clock.h"
+#include "core/message.h"
+#include "store/outcome.h"
+#include "store/segment_format.h"
+
+namespace postern {
+
+struct QueuedRecipient {
+  WallTime next_attempt = {};
+  uint16_t attempt_count = 0;
+  RecipientState state = RecipientState::kWaiting;
+};
+
+// One message that is not settled.
+class QueuedMessage {
+ public:
+  MessageId id() const { return id_; }
+  Position position() const { return position_; }  // of its kAccepted or kMoved record
+  uint32_t oldest_segment() const { return oldest_segment_; }
+  uint32_t size() const { return size_; }  // bytes of the body
+  std::span<const QueuedRecipient> recipients() const {
+    return recipient_count_ == 1 ? std::span(&one_, 1)
+                                 : std::span<const QueuedRecipient>(many_.get(), recipient_count_);
+  }
+  // The last reply or error that was told for a recipient; empty when there was none.
+  std::string_view reply(uint32_t recipient) const;
+
+ private:
+  friend class QueueIndex;
+  struct Reply {
+    uint32_t recipient;
+    std::string text;
+  };
+  std::span<QueuedRecipient> recipients() {
+    return recipient_count_ == 1 ? std::span(&one_, 1) : std::span<QueuedRecipient>(many_.get(), recipient_count_);
+  }
+
+  MessageId id_;
+  Position position_;
+  uint32_t oldest_segment_ = 0;
+  uint32_t size_ = 0;
+  uint32_t disk_size_ = 0;  // of all its records, nearly
+  uint32_t recipient_count_ = 0;
+  uint32_t next_ = 0;  // of those with the same oldest segment; index of a slot
+  uint32_t previous_ = 0;
+  uint16_t outcomes_away_ = 0;
+  bool move_away_ = false;
+  QueuedRecipient one_;                          // when there is one
+  std::unique_ptr<QueuedRecipient[]> many_;      // when there are more
+  std::unique_ptr<std::vector<Reply>> replies_;  // only of those that were tried and not settled
+};
+
+class QueueIndex {
+ public:
+  enum class Change : uint8_t {
+    kNone,     // the record says nothing about the queue
+    kAdded,    // a new message: record.head is its envelope
+    kUpdated,  // its recipients or its place
+    kRemoved,  // every recipient is settled
+  };
+
+  QueueIndex() = default;
+  QueueIndex(const QueueIndex&) = delete;
+  QueueIndex& operator=(const QueueIndex&) = delete;
+
+  // Records must come in the order of the log.
+  Change Apply(const RecordView& record);
+
+  // Null when it is not in the queue. Gone at the next Apply().
+  const QueuedMessage* Find(MessageId message) const;
+  // Messages by their slots, for walking over the queue a piece at a time: null where there is none.
+  size_t slot_count() const { return slot_count_; }
+  const QueuedMessage* At(size_t slot) const;
+
+  size_t message_count() const { return slots_by_id_.size(); }
+  uint64_t live_size() const { return live_size_; }     // bytes in the log, nearly
+  MessageId last_known() const { return last_known_; }  // the youngest id ever seen, for MessageIdSource
+
+  // The oldest segment that holds something of a message in the queue, or that LogReader has not read to its end. Goes
+  // to StoreWriter::SetNeededSegment().
+  uint32_t oldest_needed_segment(Position reader_position) const;
+
+  // Whether so much of the log is dead that the messages in its oldest segment are to be moved: dead bytes beyond
+  // max(live bytes, 4 segments), or `short_of_room`.
+  bool WantsMoves(Position reader_position, uint32_t segment_size, bool short_of_room) const;
+  // Up to `count_max` messages of the oldest segment that may be moved now. Each is counted as away until its kMoved
+  // record has been applied, or NoteMoveFailed().
+  std::vector<MessageId> TakeMoves(size_t count_max);
+  void NoteMoveFailed(MessageId message);
+  // Must be called when an outcome is pushed to the writer. Until it has been applied the message is not moved: a move
+  // carries the state that is known here, and must not undo one that is on its way.
+  void NoteOutcomeAway(MessageId message);
+  // Its receipt was no success: it is in no log, and will not be applied.
+  void NoteOutcomeFailed(MessageId message);
+  // The state of all recipients, for the head of a kMove handoff.
+  void EncodeState(const QueuedMessage& message, OutcomeWriter& writer) const;
+
+ private:
+  static constexpr size_t kChunkCount = 4096;  // messages allocated at a time
+  static constexpr uint32_t kNoSlot = UINT32_MAX;
+
+  QueuedMessage& Slot(uint32_t slot) const { return chunks_[slot / kChunkCount][slot % kChunkCount]; }
+  Change Add(const RecordView& record);
+  Change Move(const RecordView& record, uint32_t slot);
+  Change ApplyOutcome(std::string_view bytes, uint32_t slot, bool merge);
+  void Place(const RecordView& record, uint32_t slot);
+  void Link(uint32_t slot);
+  void Unlink(uint32_t slot);
+  void Remove(uint32_t slot);
+
+  std::vector<std::unique_ptr<QueuedMessage[]>> chunks_;
+  size_t slot_count_ = 0;
+  uint32_t free_slot_ = kNoSlot;  // first of those that are free, linked by next_
+  absl::flat_hash_map<uint64_t, uint32_t> slots_by_id_;
+  std::map<uint32_t, uint32_t> first_by_segment_;  // oldest segment to the first slot of its list
+  uint64_t live_size_ = 0;
+  MessageId last_known_;
+};
+
+}  // namespace postern
+
+#endif  // POSTERN_STORE_QUEUE_INDEX_H_

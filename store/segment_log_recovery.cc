@@ -1,0 +1,149 @@
+// Opening a log: what is there, where its end is, and a new segment behind it.
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "store/segment_log.h"
+#include "store/segment_reader.h"
+
+namespace postern {
+namespace {
+
+// What lies in the last segment.
+struct Tail {
+  uint32_t end = 0;        // where the records that count end
+  uint32_t torn_size = 0;  // bytes behind it that were being written
+  bool sealed = false;
+  uint64_t sequence = 0;  // of the last record that counts
+};
+
+// A bad place is a torn write when no record behind it knew it to be durable, and damage otherwise.
+Tail FindTail(SegmentReader& reader) {
+  struct Bad {
+    uint32_t offset;
+    uint64_t sequence;  // before it
+  };
+  Tail tail;
+  std::vector<Bad> bad;
+  uint32_t end = 0;
+  uint64_t sequence = 0;
+  for (;;) {
+    RecordView record;
+    const uint32_t offset = reader.offset();
+    const SegmentReader::Result result = reader.Next(record);
+    if (result == SegmentReader::Result::kEnd) break;
+    if (result == SegmentReader::Result::kDamage) {
+      bad.push_back({offset, sequence});
+      if (record.size_on_disk > 0 && record.size_on_disk <= reader.limit() - offset) end = offset + record.size_on_disk;
+      reader.Skip();
+      continue;
+    }
+    std::erase_if(bad, [&](const Bad& b) { return b.offset < record.durable_size; });
+    end = reader.offset();
+    sequence = record.sequence;
+    if (record.kind == RecordKind::kSealed) {
+      tail.sealed = bad.empty();
+      break;
+    }
+  }
+  tail.end = bad.empty() ? end : bad.front().offset;
+  tail.sequence = bad.empty() ? sequence : bad.front().sequence;
+  tail.torn_size = end > tail.end ? end - tail.end : 0;
+  return tail;
+}
+
+}  // namespace
+
+absl::Status SegmentLog::FindFiles() {
+  const absl::StatusOr<std::vector<std::string>> names = directory_.List();
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    const std::optional<uint32_t> segment = ParseSegmentName(name);
+    const std::optional<uint32_t> spare = ParseSpareName(name);
+    if (!segment && !spare) continue;
+    const absl::StatusOr<std::unique_ptr<File>> file = directory_.OpenForRead(name);
+    if (!file.ok()) return file.status();
+    const absl::StatusOr<uint64_t> size = (*file)->Size();
+    if (!size.ok()) return size.status();
+    if (*size > kSegmentSizeMax) {
+      return absl::DataLossError(absl::StrCat(directory_.path(), "/", name, ": no segment of ours is so large"));
+    }
+    // A spare that a crash left without its full size is of no use.
+    if (spare && *size < options_.segment_size_min) {
+      next_segment_ = std::max(next_segment_, *spare + 1);
+      if (absl::Status status = directory_.Remove(name); !status.ok()) return status;
+      continue;
+    }
+    const Segment found{segment ? *segment : *spare, static_cast<uint32_t>(*size) & ~7u, false};
+    if (segment) segments_.push_back(found);
+    if (spare) spares_.push_back(found);
+    next_segment_ = std::max(next_segment_, found.number + 1);
+  }
+  std::sort(segments_.begin(), segments_.end(), [](auto& a, auto& b) { return a.number < b.number; });
+  return absl::OkStatus();
+}
+
+absl::Status SegmentLog::RecoverLast(RecoveryReport& report, bool& was_empty) {
+  const Segment last = segments_.back();
+  const std::string name = SegmentName(last.number);
+  absl::StatusOr<std::unique_ptr<File>> file = directory_.OpenForWrite(name);
+  if (!file.ok()) return file.status();
+  SegmentReader reader(*std::move(file), last.number, last.size);
+  const Tail tail = FindTail(reader);
+  // To cut what the disk cannot read could cut off what somebody was promised.
+  if (!reader.read_error().ok()) return reader.read_error();
+
+  if (tail.torn_size > 0) {
+    report.torn_size += tail.torn_size;
+    report.torn_at = {last.number, tail.end};
+  }
+  was_empty = tail.end == 0;
+  if (was_empty) return absl::OkStatus();
+  sequence_ = tail.sequence + 1;
+  Position end{last.number, tail.end};
+  if (!tail.sealed) {
+    if (last.size - tail.end < kRecordHeaderSize) {
+      return absl::DataLossError(absl::StrCat(directory_.path(), "/", name, ": no room for its seal at ", tail.end));
+    }
+    RecordView seal;
+    seal.position = end;
+    seal.durable_size = tail.end;
+    seal.sequence = sequence_++;
+    std::array<char, kRecordHeaderSize> bytes;
+    EncodeHeader(seal, bytes);
+    const std::string_view piece(bytes.data(), bytes.size());
+    if (absl::Status status = reader.file().WriteAt({&piece, 1}, tail.end); !status.ok()) return status;
+    end.offset += kRecordHeaderSize;
+  }
+  // After a kill the bytes may be in the system's memory only; from here on they count as durable.
+  if (absl::Status status = reader.file().Sync(); !status.ok()) return status;
+  flushed_ = end;
+  Publish(end);
+  return absl::OkStatus();
+}
+
+absl::Status SegmentLog::Recover(RecoveryReport& report) {
+  if (absl::Status status = FindFiles(); !status.ok()) return status;
+  bool was_empty = true;
+  while (!segments_.empty() && was_empty) {
+    if (absl::Status status = RecoverLast(report, was_empty); !status.ok()) return status;
+    if (!was_empty) break;
+    // Its number is not used again: behind its torn start there may be whole records that nobody was promised.
+    if (absl::Status status = MakeSpare(segments_.back()); !status.ok()) return status;
+    segments_.pop_back();
+  }
+  report.segment_count = static_cast<uint32_t>(segments_.size());
+  if (absl::Status status = directory_.Sync(); !status.ok()) return status;
+
+  // A reserve and a head. On a full disk the log lives without: what is queued can be read and sent.
+  absl::Status status = EnsureSpares(2, 0);
+  if (status.ok()) status = StartHead(0);
+  if (poisoned_ || (!status.ok() && !absl::IsResourceExhausted(status))) return status;
+  full_ = false;
+  return absl::OkStatus();
+}
+
+}  // namespace postern

@@ -1,0 +1,68 @@
+#include "store/segment_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace postern {
+
+void SegmentReader::Read(std::span<char> bytes, uint32_t offset) {
+  const absl::StatusOr<size_t> count = file_->ReadAt(bytes, offset);
+  if (count.ok()) {
+    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(*count), bytes.end(), '\0');
+    return;
+  }
+  read_error_ = count.status();
+  // Page by page, so that only what is sick is lost.
+  for (size_t done = 0; done < bytes.size(); done += kPageSize) {
+    const std::span<char> page = bytes.subspan(done, std::min<size_t>(kPageSize, bytes.size() - done));
+    const absl::StatusOr<size_t> size = file_->ReadAt(page, offset + done);
+    if (!size.ok() || *size < page.size()) std::fill(page.begin(), page.end(), '\0');
+  }
+}
+
+std::string_view SegmentReader::Fill(uint64_t size) {
+  const uint32_t wanted = static_cast<uint32_t>(std::min<uint64_t>(size, limit_ - offset_));
+  const bool begins_inside = offset_ >= buffer_offset_ && offset_ < buffer_offset_ + buffer_size_;
+  uint32_t kept = begins_inside ? buffer_offset_ + buffer_size_ - offset_ : 0;
+  if (kept < wanted) {
+    const uint32_t target = std::min(std::max(wanted, kReadSize), limit_ - offset_);
+    if (kept > 0) std::memmove(buffer_.data(), buffer_.data() + (offset_ - buffer_offset_), kept);
+    if (buffer_.size() < target) buffer_.resize(target);
+    Read(std::span(buffer_).subspan(kept, target - kept), offset_ + kept);
+    buffer_offset_ = offset_;
+    buffer_size_ = kept = target;
+  }
+  return {buffer_.data() + (offset_ - buffer_offset_), kept};
+}
+
+DecodeStatus SegmentReader::Decode(RecordView& view) {
+  const Position position{number_, offset_};
+  std::string_view bytes = Fill(kRecordHeaderSize);
+  DecodeStatus status = DecodeRecord(bytes, position, fragments_, view);
+  if (status != DecodeStatus::kNeedMore) return status;
+  // A record that claims to go beyond what is there is as bad as one whose bytes are wrong.
+  if (view.size_on_disk > limit_ - offset_) return DecodeStatus::kBadHeader;
+  return DecodeRecord(Fill(view.size_on_disk), position, fragments_, view);
+}
+
+SegmentReader::Result SegmentReader::Next(RecordView& view) {
+  if (limit_ - offset_ < kRecordHeaderSize) return Result::kEnd;
+  view = {};
+  if (Decode(view) != DecodeStatus::kOk) return Result::kDamage;
+  offset_ += view.size_on_disk;
+  return Result::kRecord;
+}
+
+uint32_t SegmentReader::Skip() {
+  const uint32_t start = offset_;
+  RecordView view;
+  const DecodeStatus status = Decode(view);
+  offset_ += status == DecodeStatus::kBadContent ? view.size_on_disk : kRecordAlignment;
+  for (; limit_ - offset_ >= kRecordHeaderSize; offset_ += kRecordAlignment) {
+    if (Decode(view) == DecodeStatus::kOk) return offset_ - start;
+  }
+  offset_ = limit_;
+  return offset_ - start;
+}
+
+}  // namespace postern

@@ -1,0 +1,103 @@
+// StoreWriter turns handoffs into records and records into facts: group commit.
+//
+// The gateway owns it and runs it on a thread of its own (the simulator steps RunOnce() without one). It pops all that
+// waits, appends it, writes it at once, syncs once, and sends the receipts; whoever's receipts came home is woken once.
+// Push, reserve, Wake() and SetNeededSegment() may be called on any thread.
+
+#ifndef POSTERN_STORE_STORE_WRITER_H_
+#define POSTERN_STORE_STORE_WRITER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/doorbell.h"
+#include "core/handoff.h"
+#include "store/log_reader.h"
+#include "store/segment_log.h"
+#include "store/spool_queue.h"
+
+namespace postern {
+
+class StoreWriter {
+ public:
+  // `follower` is woken whenever the frontier has moved: the relay. It may be null, and be set before Run().
+  StoreWriter(SegmentLog& log, size_t places, Wakeable* follower = nullptr);
+  StoreWriter(const StoreWriter&) = delete;
+  StoreWriter& operator=(const StoreWriter&) = delete;
+  void set_follower(Wakeable* follower) { follower_ = follower; }
+
+  // Places that a promise needs; see SpoolQueue.
+  bool TryReserve(size_t count) { return queue_.TryReserve(count); }
+  void GiveBack(size_t count) { queue_.GiveBack(count); }
+  // Wake() afterwards, once for all that was pushed in a turn.
+  bool TryPush(Handoff* handoff) { return queue_.TryPush(handoff); }
+  void Wake() { bell_.Wake(); }
+  // Records in older segments are needed no more (QueueIndex::oldest_needed_segment). Wake() afterwards.
+  void SetNeededSegment(uint32_t segment) { needed_segment_.store(segment, std::memory_order_release); }
+
+  // One batch: pops all that waits, appends, syncs once, sends receipts. How many handoffs that were.
+  size_t RunOnce();
+  // Until `stop`, and until nothing waits any more; then seals the log. Wake it after setting `stop`.
+  void Run(const std::atomic<bool>& stop);
+
+  // Any thread: for the operator.
+  bool poisoned() const { return poisoned_.load(std::memory_order_relaxed); }
+  bool full() const { return full_.load(std::memory_order_relaxed); }
+  // Everything before it is on stable storage.
+  Frontier durable() const { return log_.durable(); }
+  uint64_t sync_count() const { return sync_count_.load(std::memory_order_relaxed); }
+  uint64_t record_count() const { return record_count_.load(std::memory_order_relaxed); }
+  size_t places() const { return queue_.places(); }
+
+ private:
+  // A message whose last piece has not come yet.
+  struct OpenMessage {
+    std::vector<Position> fragments;
+    uint64_t size = 0;
+    bool broken = false;  // a fragment found no room: the message cannot be accepted any more
+  };
+  struct Pending {
+    Handoff* handoff;
+    Position position;  // of its record; 0 when it has none
+    AppendResult result;
+  };
+
+  AppendResult Handle(Handoff& handoff, Position& position);
+  AppendResult AppendFragment(const Handoff& handoff, Position& position);
+  AppendResult AppendAccepted(const Handoff& handoff, Position& position);
+  AppendResult AppendMove(const Handoff& handoff, Position& position);
+  OpenMessage& Open(MessageId message);
+  std::unique_ptr<OpenMessage> Close(MessageId message);
+  void Commit();
+  HandoffResult Judge(const Pending& pending) const;
+  void SendReceipts();
+  void Release();
+
+  SegmentLog& log_;
+  Wakeable* follower_;
+  SpoolQueue queue_;
+  ThreadDoorbell bell_;
+  std::vector<Pending> batch_;
+  std::vector<ReceiptBox*> homes_;                                    // of this batch
+  bool sync_needed_ = false;                                          // a batch of fragments alone is not synced
+  absl::flat_hash_map<uint64_t, std::unique_ptr<OpenMessage>> open_;  // by message id
+  std::vector<std::unique_ptr<OpenMessage>> closing_;                 // lent to the log until it is flushed
+  std::vector<std::unique_ptr<OpenMessage>> unused_;                  // keep their memory for the next messages
+  RecordFetcher fetcher_;                                             // for moves
+  uint32_t released_before_ = 0;
+  Position told_ = {};  // the frontier that the follower knows
+  std::atomic<uint32_t> needed_segment_{0};
+  std::atomic<bool> poisoned_{false};
+  std::atomic<bool> full_{false};
+  std::atomic<uint64_t> sync_count_{0};
+  std::atomic<uint64_t> record_count_{0};
+};
+
+}  // namespace postern
+
+#endif  // POSTERN_STORE_STORE_WRITER_H_
