@@ -29,6 +29,7 @@ enum class HandoffResult : uint8_t {
   kPending,
   kDurable,   // kFragment: written, its memory is free; all others: on stable storage
   kNoRoom,    // the disk is full: nothing was kept, try again later
+  kLost,      // kMove: the message cannot be read where it should be; trying again is of no use
   kPoisoned,  // a sync or a write has failed: nothing is accepted until a restart
 };
 

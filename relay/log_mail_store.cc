@@ -145,10 +145,8 @@ void LogMailStore::Maintain() {
     if (log->folded == frontier && frontier != Frontier{}) {
       StartMoves(*log);
       const uint32_t needed = log->pins->Oldest(log->index.oldest_needed_segment(frontier));
-      if (needed != std::exchange(log->needed_segment, needed)) {
-        log->parts.writer.SetNeededSegment(needed);
-        log->pushed = true;
-      }
+      log->parts.writer.SetNeededSegment(needed, frontier);
+      if (needed != std::exchange(log->needed_segment, needed)) log->pushed = true;
     }
     if (std::exchange(log->pushed, false)) log->parts.writer.Wake();
   }
@@ -163,6 +161,7 @@ bool LogMailStore::HasWork() const {
 
 void LogMailStore::StartMoves(Log& log) {
   if (log.move_count > 0) return;  // the next ones when these are at their new places
+  if (log.no_room_at == log.folded) return;
   if (!log.index.WantsMoves(log.folded, log.parts.segment_size, log.parts.writer.full())) return;
   for (const MessageId message : log.index.TakeMoves(kMoveCountMax)) {
     const QueuedMessage* queued = log.index.Find(message);
@@ -191,7 +190,11 @@ void LogMailStore::TakeMoveReceipts() {
     Log& log = *static_cast<Log*>(handoff->owner);
     CHECK_GT(log.move_count, 0u);
     --log.move_count;
-    if (handoff->result != HandoffResult::kDurable) log.index.NoteMoveFailed(handoff->message);
+    if (handoff->result == HandoffResult::kNoRoom) log.no_room_at = log.parts.writer.durable();
+    // What is lost is left where it should be, and stays counted as away.
+    if (handoff->result != HandoffResult::kDurable && handoff->result != HandoffResult::kLost) {
+      log.index.NoteMoveFailed(handoff->message);
+    }
     std::erase_if(moves_away_, [handoff](const auto& move) { return &move->handoff == handoff; });
   }
 }

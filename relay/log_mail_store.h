@@ -83,6 +83,7 @@ class LogMailStore final : public MailStore {
     LogReader reader;
     QueueIndex index;
     Frontier folded;      // everything before it is in the index
+    Frontier no_room_at;  // there was no room for a move; no other is tried until the log has grown
     bool pushed = false;  // the writer is to be woken
     std::shared_ptr<SegmentPins> pins = std::make_shared<SegmentPins>();
   };

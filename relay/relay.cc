@@ -110,6 +110,7 @@ void Relay::TakeReceipts() {
         resend_at_ = clock_.Wall() + kNoRoomPause;
         break;
       case HandoffResult::kPending:
+      case HandoffResult::kLost:
       case HandoffResult::kPoisoned:
         // Nothing can be noted until a restart. The attempt stays in work, so that it is not made again.
         operations_.erase(handoff);

@@ -21,7 +21,7 @@
 namespace postern {
 namespace {
 
-constexpr size_t kIovecCountMax = 256;
+constexpr size_t kIovecCountMax = 1024;  // IOV_MAX of Linux
 constexpr std::string_view kLockName = "lock";
 
 absl::Status SystemError(std::string_view call, const std::string& path, int code) {
@@ -67,8 +67,9 @@ class PosixFile final : public File {
       const ssize_t written = pwritev(fd_, vectors.data(), static_cast<int>(count), static_cast<off_t>(offset));
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) return SystemError("write", path_, errno);
-      offset += static_cast<uint64_t>(written);
       size_t rest = static_cast<size_t>(written) + skip;
+      if (written == 0 && pieces[0].size() > skip) return SystemError("write", path_, EIO);  // would never end
+      offset += static_cast<uint64_t>(written);
       while (!pieces.empty() && rest >= pieces[0].size()) {
         rest -= pieces[0].size();
         pieces = pieces.subspan(1);
@@ -132,7 +133,11 @@ class PosixDirectory final : public Directory {
     if (fd < 0) return SystemError("create", PathOf(name), errno);
     auto file = std::make_unique<PosixFile>(fd, PathOf(name));
     if (preallocate_size > 0) {
-      if (const int code = posix_fallocate(fd, 0, static_cast<off_t>(preallocate_size)); code != 0) {
+      int code = 0;
+      do {
+        code = posix_fallocate(fd, 0, static_cast<off_t>(preallocate_size));
+      } while (code == EINTR);
+      if (code != 0) {
         unlinkat(fd_, name.c_str(), 0);
         return SystemError("fallocate", PathOf(name), code);
       }
@@ -171,8 +176,7 @@ class PosixDirectory final : public Directory {
       const std::string_view holder(pid, size > 0 ? static_cast<size_t>(size) : 0);
       return absl::FailedPreconditionError(
           absl::StrCat(path_, ": in use by process ", holder.empty() ? "unknown" : holder,
-                       "; two processes cannot share a store: stop that one, or give this "
-                       "one another data_dir"));
+                       "; two processes cannot share a store: stop that one, or give this one another data_dir"));
     }
     const std::string pid = absl::StrCat(getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) < 0) return SystemError("write", path, errno);
@@ -222,10 +226,10 @@ absl::Status MakeDirectories(const std::string& path) {
       const size_t last = part.rfind('/');
       const std::string parent = last == std::string::npos ? "." : last == 0 ? "/" : part.substr(0, last);
       const int fd = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-      if (fd >= 0) {
-        fsync(fd);
-        ::close(fd);
-      }
+      if (fd < 0) return SystemError("open", parent, errno);
+      const int code = fsync(fd) == 0 ? 0 : errno;
+      ::close(fd);
+      if (code != 0) return SystemError("fsync", parent, code);
     } else if (errno != EEXIST && errno != EISDIR) {
       return SystemError("mkdir", part, errno);
     }

@@ -65,7 +65,17 @@ absl::StatusOr<std::unique_ptr<MessageReader>> MessageReader::Open(Directory& di
 }
 
 absl::StatusOr<std::string_view> MessageReader::NextChunk() {
-  while (next_ < fragments_.size()) {
+  while (rest_.empty() && next_ <= fragments_.size()) {
+    if (absl::Status status = NextPiece(); !status.ok()) return status;
+  }
+  const std::string_view chunk = rest_.substr(0, kChunkSizeMax);
+  rest_.remove_prefix(chunk.size());
+  return chunk;
+}
+
+absl::Status MessageReader::NextPiece() {
+  std::string_view piece = last_;
+  if (next_ < fragments_.size()) {
     const Position position = fragments_[next_];
     if (position.segment == 0) return absl::DataLossError("a piece of the message was lost before it was moved");
     const absl::StatusOr<RecordView> record = fetcher_.Fetch(position);
@@ -73,19 +83,15 @@ absl::StatusOr<std::string_view> MessageReader::NextChunk() {
     if (record->kind != RecordKind::kFragment || record->message != message_) {
       return absl::DataLossError(absl::StrCat("another record at ", position.segment, ":", position.offset));
     }
-    ++next_;
-    read_size_ += record->body.size();
-    if (!record->body.empty()) return record->body;
+    piece = record->body;
+  } else if (read_size_ + piece.size() != size_) {
+    return absl::DataLossError(
+        absl::StrCat("the pieces have ", read_size_ + piece.size(), " bytes, the message ", size_));
   }
-  if (next_ == fragments_.size()) {
-    ++next_;
-    read_size_ += last_.size();
-    if (read_size_ != size_) {
-      return absl::DataLossError(absl::StrCat("the pieces have ", read_size_, " bytes, the message ", size_));
-    }
-    if (!last_.empty()) return std::string_view(last_);
-  }
-  return std::string_view();
+  ++next_;
+  read_size_ += piece.size();
+  rest_ = piece;
+  return absl::OkStatus();
 }
 
 std::optional<RecordView> LogReader::Next(Position frontier) {

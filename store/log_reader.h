@@ -43,9 +43,11 @@ class RecordFetcher {
   std::vector<Position> fragments_;
 };
 
-// One stored message, its body in pieces of at most 64 KiB.
+// One stored message, its body in pieces of at most kChunkSizeMax.
 class MessageReader {
  public:
+  static constexpr size_t kChunkSizeMax = 64 * 1024;
+
   // `position` is that of its kAccepted or kMoved record.
   static absl::StatusOr<std::unique_ptr<MessageReader>> Open(Directory& directory, Position position);
 
@@ -58,6 +60,9 @@ class MessageReader {
   absl::StatusOr<std::string_view> NextChunk();
 
  private:
+  // Lets rest_ be the next piece of the log.
+  absl::Status NextPiece();
+
   explicit MessageReader(Directory& directory) : fetcher_(directory) {}
 
   RecordFetcher fetcher_;
@@ -65,8 +70,9 @@ class MessageReader {
   Envelope envelope_;  // points into head_
   std::string head_;
   std::vector<Position> fragments_;
-  std::string last_;  // the piece in the accepted record
-  size_t next_ = 0;   // index into fragments_; its size stands for `last_`, one more for the end
+  std::string last_;       // the piece in the accepted record
+  size_t next_ = 0;        // index into fragments_; its size stands for `last_`, one more for the end
+  std::string_view rest_;  // of the piece that is being handed out
   uint64_t size_ = 0;
   uint64_t read_size_ = 0;
 };

@@ -15,11 +15,9 @@ constexpr uint64_t kDeadSegmentsMin = 4;
 }  // namespace
 
 std::string_view QueuedMessage::reply(uint32_t recipient) const {
-  if (replies_ == nullptr) return {};
-  for (const Reply& reply : *replies_) {
-    if (reply.recipient == recipient) return reply.text;
-  }
-  return {};
+  if (recipient >= recipient_count_) return {};
+  if (recipient_count_ == 1) return one_reply_.view();
+  return many_replies_ == nullptr ? std::string_view() : many_replies_[recipient].view();
 }
 
 const QueuedMessage* QueueIndex::Find(MessageId message) const {
@@ -34,6 +32,7 @@ const QueuedMessage* QueueIndex::At(size_t slot) const {
 
 QueueIndex::Change QueueIndex::Apply(const RecordView& record) {
   last_known_ = std::max(last_known_, record.message);
+  if (segments_.empty() || segments_.back() != record.position.segment) NoteSegment(record.position.segment);
   const auto it = slots_by_id_.find(record.message.number);
   const bool known = it != slots_by_id_.end();
   switch (record.kind) {
@@ -47,6 +46,12 @@ QueueIndex::Change QueueIndex::Apply(const RecordView& record) {
     case RecordKind::kSealed: break;
   }
   return Change::kNone;
+}
+
+void QueueIndex::NoteSegment(uint32_t segment) {
+  const uint32_t oldest = first_by_segment_.empty() ? segment : first_by_segment_.begin()->first;
+  while (!segments_.empty() && segments_.front() < oldest) segments_.pop_front();
+  segments_.push_back(segment);
 }
 
 QueueIndex::Change QueueIndex::Add(const RecordView& record) {
@@ -106,19 +111,22 @@ QueueIndex::Change QueueIndex::ApplyOutcome(std::string_view bytes, uint32_t slo
     if (Settled(recipient.state)) continue;
     if (merge && outcome.attempt_count <= recipient.attempt_count && !Settled(outcome.state)) continue;
     recipient = {outcome.next_attempt, outcome.attempt_count, outcome.state};
-    const bool has_reply = !outcome.reply.empty() && !Settled(outcome.state);
-    if (message.replies_ == nullptr) {
-      if (!has_reply) continue;
-      message.replies_ = std::make_unique<std::vector<QueuedMessage::Reply>>();
-    }
-    std::erase_if(*message.replies_, [&](const auto& reply) { return reply.recipient == outcome.recipient; });
-    if (has_reply) message.replies_->push_back({outcome.recipient, std::string(outcome.reply)});
+    SetReply(message, outcome.recipient, Settled(outcome.state) ? std::string_view() : outcome.reply);
   }
   if (std::all_of(recipients.begin(), recipients.end(), [](const auto& r) { return Settled(r.state); })) {
     Remove(slot);
     return Change::kRemoved;
   }
   return Change::kUpdated;
+}
+
+void QueueIndex::SetReply(QueuedMessage& message, uint32_t recipient, std::string_view reply) {
+  if (message.recipient_count_ == 1) return message.one_reply_.Set(reply);
+  if (message.many_replies_ == nullptr) {
+    if (reply.empty()) return;
+    message.many_replies_ = std::make_unique<CompactText[]>(message.recipient_count_);
+  }
+  message.many_replies_[recipient].Set(reply);
 }
 
 void QueueIndex::Link(uint32_t slot) {
@@ -161,7 +169,9 @@ bool QueueIndex::WantsMoves(Position reader_position, uint32_t segment_size, boo
   if (first_by_segment_.empty()) return false;
   const uint32_t oldest = first_by_segment_.begin()->first;
   if (oldest >= reader_position.segment) return false;  // the head itself needs no moving
-  const uint64_t used = uint64_t{reader_position.segment - oldest} * segment_size + reader_position.offset;
+  const auto is_used = [&](uint32_t segment) { return segment >= oldest && segment < reader_position.segment; };
+  const auto count = static_cast<uint64_t>(std::count_if(segments_.begin(), segments_.end(), is_used));
+  const uint64_t used = count * segment_size + reader_position.offset;
   const uint64_t dead = used > live_size_ ? used - live_size_ : 0;
   if (short_of_room) return dead > segment_size;
   return dead > std::max<uint64_t>(live_size_, kDeadSegmentsMin * segment_size);

@@ -9,15 +9,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <span>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "core/clock.h"
 #include "core/message.h"
+#include "store/compact_text.h"
 #include "store/outcome.h"
 #include "store/segment_format.h"
 
@@ -45,10 +47,6 @@ class QueuedMessage {
 
  private:
   friend class QueueIndex;
-  struct Reply {
-    uint32_t recipient;
-    std::string text;
-  };
   std::span<QueuedRecipient> recipients() {
     return recipient_count_ == 1 ? std::span(&one_, 1) : std::span<QueuedRecipient>(many_.get(), recipient_count_);
   }
@@ -65,7 +63,8 @@ class QueuedMessage {
   bool move_away_ = false;
   QueuedRecipient one_;                          // when there is one
   std::unique_ptr<QueuedRecipient[]> many_;      // when there are more
-  std::unique_ptr<std::vector<Reply>> replies_;  // only of those that were tried and not settled
+  CompactText one_reply_;                        // when there is one recipient
+  std::unique_ptr<CompactText[]> many_replies_;  // when there are more and some were tried; one for each
 };
 
 class QueueIndex {
@@ -102,7 +101,7 @@ class QueueIndex {
   // max(live bytes, 4 segments), or `short_of_room`.
   bool WantsMoves(Position reader_position, uint32_t segment_size, bool short_of_room) const;
   // Up to `count_max` messages of the oldest segment that may be moved now. Each is counted as away until its kMoved
-  // record has been applied, or NoteMoveFailed().
+  // record has been applied, or NoteMoveFailed(); for ever when it turns out to be lost.
   std::vector<MessageId> TakeMoves(size_t count_max);
   void NoteMoveFailed(MessageId message);
   // Must be called when an outcome is pushed to the writer. Until it has been applied the message is not moved: a move
@@ -118,9 +117,11 @@ class QueueIndex {
   static constexpr uint32_t kNoSlot = UINT32_MAX;
 
   QueuedMessage& Slot(uint32_t slot) const { return chunks_[slot / kChunkCount][slot % kChunkCount]; }
+  void NoteSegment(uint32_t segment);
   Change Add(const RecordView& record);
   Change Move(const RecordView& record, uint32_t slot);
   Change ApplyOutcome(std::string_view bytes, uint32_t slot, bool merge);
+  static void SetReply(QueuedMessage& message, uint32_t recipient, std::string_view reply);
   void Place(const RecordView& record, uint32_t slot);
   void Link(uint32_t slot);
   void Unlink(uint32_t slot);
@@ -131,6 +132,7 @@ class QueueIndex {
   uint32_t free_slot_ = kNoSlot;  // first of those that are free, linked by next_
   absl::flat_hash_map<uint64_t, uint32_t> slots_by_id_;
   std::map<uint32_t, uint32_t> first_by_segment_;  // oldest segment to the first slot of its list
+  std::deque<uint32_t> segments_;  // that records came from and that may still be there: their numbers have gaps
   uint64_t live_size_ = 0;
   MessageId last_known_;
 };

@@ -12,6 +12,7 @@ absl::StatusOr<std::unique_ptr<SegmentLog>> SegmentLog::Open(Directory& director
                                                              RecoveryReport* report) {
   CHECK_EQ(options.segment_size % kRecordAlignment, 0u);
   CHECK_LE(options.segment_size, kSegmentSizeMax);
+  CHECK_GT(options.segment_size_min, 2 * kRecordHeaderSize);
   options.segment_size_min = std::min(options.segment_size_min, options.segment_size);
   std::unique_ptr<SegmentLog> log(new SegmentLog(directory, options));
   RecoveryReport unread;
@@ -42,10 +43,9 @@ AppendResult SegmentLog::Append(const NewRecord& record, Position& position) {
   if (head_ != nullptr && head_->batch_full()) {
     if (!FlushHead().ok()) return poisoned_ ? AppendResult::kPoisoned : AppendResult::kNoRoom;
   }
-  if (head_ == nullptr || !head_->HasRoom(size)) {
+  if (head_ == nullptr || head_spoilt_ || !head_->HasRoom(size)) {
     // Outcomes and moves may use the last spare: without them nothing would ever be finished, and no room come back.
-    const bool may_use_reserve = record.kind == RecordKind::kOutcome || record.kind == RecordKind::kMoved;
-    absl::Status status = EnsureSpares(may_use_reserve ? 1 : 2, size);
+    absl::Status status = EnsureSpares(record.frees_room ? 1 : 2, size);
     if (status.ok() && head_ != nullptr) {
       status = FlushHead();
       if (status.ok()) status = CloseHead();
@@ -78,12 +78,12 @@ absl::Status SegmentLog::FlushHead() {
   }
   if (!absl::IsResourceExhausted(status)) return Fail(status);
   // The disk wants no more although the room was ours (it copies on write, or is thin). What was not written is
-  // forgotten, and nothing may ever be written behind what was half written.
+  // forgotten; and since whole records of it may lie in the file, nothing but a seal may be written there.
   dropped_ = true;
   dropped_at_ = {head_->number(), head_->flushed_size()};
   head_->Drop();
+  head_spoilt_ = true;
   error_ = status;
-  if (absl::Status closed = CloseHead(); !closed.ok()) return closed;
   return status;
 }
 
@@ -95,8 +95,7 @@ absl::Status SegmentLog::SyncHead() {
 
 absl::Status SegmentLog::CloseHead() {
   head_->AppendSeal(sequence_++);
-  if (absl::Status status = head_->Flush(); !status.ok()) return Fail(status);
-  flushed_ = {head_->number(), head_->flushed_size()};
+  if (absl::Status status = FlushHead(); !status.ok()) return status;
   if (absl::Status status = SyncHead(); !status.ok()) return status;
   segments_.back().written = head_->written();
   head_.reset();
@@ -172,6 +171,7 @@ absl::Status SegmentLog::StartHead(uint64_t size) {
   absl::StatusOr<std::unique_ptr<File>> file = directory_.OpenForWrite(SegmentName(segment.number));
   if (!file.ok()) return Fail(file.status());
   head_ = std::make_unique<SegmentWriter>(*std::move(file), segment.number, segment.size, segment.written);
+  head_spoilt_ = false;
   segments_.push_back(segment);
   ++next_segment_;
   flushed_ = {segment.number, 0};
@@ -181,7 +181,7 @@ absl::Status SegmentLog::StartHead(uint64_t size) {
 
 absl::Status SegmentLog::MakeSpare(const Segment& segment) {
   const std::string name = SegmentName(segment.number);
-  if (spares_.size() >= options_.spare_count_max) {
+  if (spares_.size() >= options_.spare_count_max || segment.size < options_.segment_size_min) {
     if (absl::Status status = directory_.Remove(name); !status.ok()) return status;
   } else {
     if (absl::Status status = directory_.Rename(name, SpareName(segment.number)); !status.ok()) return status;

@@ -44,6 +44,7 @@ struct NewRecord {
   std::span<const Position> fragments = {};
   uint32_t message_size = 0;
   const uint32_t* body_checksum = nullptr;  // of a record that is copied as it is; computed when null
+  bool frees_room = false;                  // an outcome, or a part of a move: it may use the last spare segment
 };
 
 enum class AppendResult : uint8_t { kOk, kNoRoom, kPoisoned };
@@ -61,7 +62,7 @@ class SegmentLog {
 
   // Before the first Append() of a batch: room may have come back.
   void BeginBatch();
-  // Gives `record` its place. kNoRoom: nothing was kept. The last free segment is kept for outcomes and moves.
+  // Gives `record` its place. kNoRoom: nothing was kept.
   AppendResult Append(const NewRecord& record, Position& position);
   // Writes what was appended. ResourceExhausted: it is forgotten and the log lives on; any other error poisons the log.
   absl::Status Flush();
@@ -102,11 +103,14 @@ class SegmentLog {
   bool Dropped(Position position) const { return dropped_ && position >= dropped_at_; }
   absl::Status Recover(RecoveryReport& report);
   absl::Status FindFiles();
-  absl::Status RecoverLast(RecoveryReport& report, bool& was_empty);
+  // Finds the end of the last segment, cuts what is torn, and seals it. `complete`: another one was begun behind it, so
+  // nothing of it can be torn.
+  absl::Status RecoverLast(RecoveryReport& report, bool complete, bool& was_empty);
   absl::Status MakeSpare(const Segment& segment);
   absl::Status FlushHead();
   absl::Status SyncHead();
-  // Seals the head where the flushed bytes end, and syncs it; no head afterwards.
+  // Seals the head where the flushed bytes end, and syncs it; no head afterwards, unless there was no room for the
+  // seal.
   absl::Status CloseHead();
   // Sees to it that `count` spares are there for a record of `size` bytes.
   absl::Status EnsureSpares(size_t count, uint64_t size);
@@ -124,6 +128,7 @@ class SegmentLog {
   uint32_t next_segment_ = 1;
   uint64_t sequence_ = 1;
   std::unique_ptr<SegmentWriter> head_;  // null: there was no room for one, or it was sealed
+  bool head_spoilt_ = false;             // behind its flushed bytes lie halves of records: it takes only its seal
   bool full_ = false;                    // no room for another file: not tried again in this batch
   bool dropped_ = false;                 // nothing more is written in this batch
   Position dropped_at_ = {};             // records from here on were forgotten

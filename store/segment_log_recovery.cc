@@ -20,8 +20,9 @@ struct Tail {
   uint64_t sequence = 0;  // of the last record that counts
 };
 
-// A bad place is a torn write when no record behind it knew it to be durable, and damage otherwise.
-Tail FindTail(SegmentReader& reader) {
+// A bad place is a torn write when no record behind it knew it to be durable, and damage otherwise; in a segment that
+// is `complete` every one is damage.
+Tail FindTail(SegmentReader& reader, bool complete) {
   struct Bad {
     uint32_t offset;
     uint64_t sequence;  // before it
@@ -49,6 +50,8 @@ Tail FindTail(SegmentReader& reader) {
       break;
     }
   }
+  if (complete) bad.clear();
+  tail.sealed = tail.sealed || complete;
   tail.end = bad.empty() ? end : bad.front().offset;
   tail.sequence = bad.empty() ? sequence : bad.front().sequence;
   tail.torn_size = end > tail.end ? end - tail.end : 0;
@@ -86,13 +89,13 @@ absl::Status SegmentLog::FindFiles() {
   return absl::OkStatus();
 }
 
-absl::Status SegmentLog::RecoverLast(RecoveryReport& report, bool& was_empty) {
+absl::Status SegmentLog::RecoverLast(RecoveryReport& report, bool complete, bool& was_empty) {
   const Segment last = segments_.back();
   const std::string name = SegmentName(last.number);
   absl::StatusOr<std::unique_ptr<File>> file = directory_.OpenForWrite(name);
   if (!file.ok()) return file.status();
   SegmentReader reader(*std::move(file), last.number, last.size);
-  const Tail tail = FindTail(reader);
+  const Tail tail = FindTail(reader, complete);
   // To cut what the disk cannot read could cut off what somebody was promised.
   if (!reader.read_error().ok()) return reader.read_error();
 
@@ -100,14 +103,11 @@ absl::Status SegmentLog::RecoverLast(RecoveryReport& report, bool& was_empty) {
     report.torn_size += tail.torn_size;
     report.torn_at = {last.number, tail.end};
   }
-  was_empty = tail.end == 0;
+  was_empty = tail.end == 0 && !complete;
   if (was_empty) return absl::OkStatus();
   sequence_ = tail.sequence + 1;
   Position end{last.number, tail.end};
   if (!tail.sealed) {
-    if (last.size - tail.end < kRecordHeaderSize) {
-      return absl::DataLossError(absl::StrCat(directory_.path(), "/", name, ": no room for its seal at ", tail.end));
-    }
     RecordView seal;
     seal.position = end;
     seal.durable_size = tail.end;
@@ -127,9 +127,9 @@ absl::Status SegmentLog::RecoverLast(RecoveryReport& report, bool& was_empty) {
 
 absl::Status SegmentLog::Recover(RecoveryReport& report) {
   if (absl::Status status = FindFiles(); !status.ok()) return status;
-  bool was_empty = true;
-  while (!segments_.empty() && was_empty) {
-    if (absl::Status status = RecoverLast(report, was_empty); !status.ok()) return status;
+  for (bool complete = false; !segments_.empty(); complete = true) {
+    bool was_empty = false;
+    if (absl::Status status = RecoverLast(report, complete, was_empty); !status.ok()) return status;
     if (!was_empty) break;
     // Its number is not used again: behind its torn start there may be whole records that nobody was promised.
     if (absl::Status status = MakeSpare(segments_.back()); !status.ok()) return status;

@@ -59,7 +59,8 @@ uint32_t SegmentReader::Skip() {
   const DecodeStatus status = Decode(view);
   offset_ += status == DecodeStatus::kBadContent ? view.size_on_disk : kRecordAlignment;
   for (; limit_ - offset_ >= kRecordHeaderSize; offset_ += kRecordAlignment) {
-    if (Decode(view) == DecodeStatus::kOk) return offset_ - start;
+    // A good header ends the search, whatever follows it: its size leads on, and nothing is looked at twice.
+    if (Decode(view) != DecodeStatus::kBadHeader) return offset_ - start;
   }
   offset_ = limit_;
   return offset_ - start;

@@ -31,7 +31,7 @@ class SegmentReader {
     kDamage,  // no record can be read at offset(): Skip() goes on. `view.message` is set when it is known
   };
   Result Next(RecordView& view);
-  // After kDamage: goes to the next place where a whole record is, or to the limit. Bytes skipped.
+  // After kDamage: goes to the next place where a header can be read, or to the limit. Bytes skipped.
   uint32_t Skip();
 
   // More has been written.

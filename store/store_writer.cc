@@ -10,6 +10,11 @@ namespace {
 
 constexpr size_t kUnusedCountMax = 1024;  // records of open messages that are kept for the next ones
 
+std::string_view BodyOf(const Handoff& handoff) {
+  if (handoff.body == nullptr) return {};
+  return {handoff.body->data, handoff.body->size};
+}
+
 }  // namespace
 
 StoreWriter::StoreWriter(SegmentLog& log, size_t places, Wakeable* follower)
@@ -38,7 +43,7 @@ size_t StoreWriter::RunOnce() {
   log_.BeginBatch();
   Handoff* handoff = nullptr;
   while (batch_.size() < queue_.places() && queue_.TryPop(handoff)) {
-    Pending pending{handoff, {}, AppendResult::kOk};
+    Pending pending{handoff, {}, HandoffResult::kPending};
     pending.result = Handle(*handoff, pending.position);
     batch_.push_back(pending);
   }
@@ -50,20 +55,31 @@ size_t StoreWriter::RunOnce() {
   return batch_.size();
 }
 
-AppendResult StoreWriter::Handle(Handoff& handoff, Position& position) {
+HandoffResult StoreWriter::Handle(Handoff& handoff, Position& position) {
   switch (handoff.kind) {
     case HandoffKind::kFragment: return AppendFragment(handoff, position);
     case HandoffKind::kAccepted: return AppendAccepted(handoff, position);
     case HandoffKind::kMove: return AppendMove(handoff, position);
     case HandoffKind::kOutcome:
       sync_needed_ = true;
-      return log_.Append({.kind = RecordKind::kOutcome, .message = handoff.message, .head = handoff.head}, position);
+      return Append(
+          {.kind = RecordKind::kOutcome, .message = handoff.message, .head = handoff.head, .frees_room = true},
+          position);
     case HandoffKind::kAbandoned:
       // Nothing is written: a message without its accepted record has never been.
       if (auto open = Close(handoff.message); open != nullptr) closing_.push_back(std::move(open));
-      return AppendResult::kOk;
+      return HandoffResult::kDurable;
   }
-  return AppendResult::kNoRoom;
+  return HandoffResult::kLost;
+}
+
+HandoffResult StoreWriter::Append(const NewRecord& record, Position& position) {
+  switch (log_.Append(record, position)) {
+    case AppendResult::kOk: return HandoffResult::kPending;
+    case AppendResult::kNoRoom: return HandoffResult::kNoRoom;
+    case AppendResult::kPoisoned: break;
+  }
+  return HandoffResult::kPoisoned;
 }
 
 StoreWriter::OpenMessage& StoreWriter::Open(MessageId message) {
@@ -87,14 +103,14 @@ std::unique_ptr<StoreWriter::OpenMessage> StoreWriter::Close(MessageId message) 
   return open;
 }
 
-AppendResult StoreWriter::AppendFragment(const Handoff& handoff, Position& position) {
+HandoffResult StoreWriter::AppendFragment(const Handoff& handoff, Position& position) {
   OpenMessage& open = Open(handoff.message);
-  const std::string_view body = handoff.body != nullptr ? std::string_view(handoff.body->data, handoff.body->size) : "";
-  AppendResult result = AppendResult::kNoRoom;
+  const std::string_view body = BodyOf(handoff);
+  HandoffResult result = NoRoom();
   if (!open.broken && open.size + body.size() <= UINT32_MAX) {
-    result = log_.Append({.kind = RecordKind::kFragment, .message = handoff.message, .body = body}, position);
+    result = Append({.kind = RecordKind::kFragment, .message = handoff.message, .body = body}, position);
   }
-  if (result != AppendResult::kOk) {
+  if (result != HandoffResult::kPending) {
     open.broken = true;
     return result;
   }
@@ -103,29 +119,34 @@ AppendResult StoreWriter::AppendFragment(const Handoff& handoff, Position& posit
   return result;
 }
 
-AppendResult StoreWriter::AppendAccepted(const Handoff& handoff, Position& position) {
-  const std::string_view body = handoff.body != nullptr ? std::string_view(handoff.body->data, handoff.body->size) : "";
+HandoffResult StoreWriter::AppendAccepted(const Handoff& handoff, Position& position) {
+  const std::string_view body = BodyOf(handoff);
   NewRecord record{.kind = RecordKind::kAccepted, .message = handoff.message, .head = handoff.head, .body = body};
   uint64_t size = body.size();
-  std::unique_ptr<OpenMessage> open = Close(handoff.message);
   bool broken = false;
-  if (open != nullptr) {
+  if (std::unique_ptr<OpenMessage> open = Close(handoff.message); open != nullptr) {
     record.fragments = open->fragments;
     size += open->size;
     broken = open->broken;
     closing_.push_back(std::move(open));
   }
-  if (broken || size > UINT32_MAX) return log_.poisoned() ? AppendResult::kPoisoned : AppendResult::kNoRoom;
+  if (broken || size > UINT32_MAX) return NoRoom();
   record.message_size = static_cast<uint32_t>(size);
   sync_needed_ = true;
-  return log_.Append(record, position);
+  const HandoffResult result = Append(record, position);
+  if (result == HandoffResult::kPending && !record.fragments.empty() &&
+      record.fragments.front().segment != position.segment) {
+    spread_.push_back({position, record.fragments.front().segment});
+  }
+  return result;
 }
 
 // Copies a message as it is: a body that the disk has damaged stays damaged, and is told when somebody reads it.
-AppendResult StoreWriter::AppendMove(const Handoff& handoff, Position& position) {
+HandoffResult StoreWriter::AppendMove(const Handoff& handoff, Position& position) {
   const absl::StatusOr<RecordView> old = fetcher_.Fetch(Position::Unpack(handoff.position), Verify::kAllButBody);
-  if (!old.ok() || old->message != handoff.message) return AppendResult::kNoRoom;
-  if (old->kind != RecordKind::kAccepted && old->kind != RecordKind::kMoved) return AppendResult::kNoRoom;
+  if (!old.ok() || old->message != handoff.message) return HandoffResult::kLost;
+  if (old->kind != RecordKind::kAccepted && old->kind != RecordKind::kMoved) return HandoffResult::kLost;
+  // The fetcher's memory is needed for the pieces.
   const std::string head(old->head);
   const std::string body(old->body);
   const uint32_t body_checksum = old->body_checksum;
@@ -138,31 +159,34 @@ AppendResult StoreWriter::AppendMove(const Handoff& handoff, Position& position)
       continue;
     }
     const uint32_t checksum = piece->body_checksum;
-    const AppendResult result = log_.Append(
-        {.kind = RecordKind::kFragment, .message = handoff.message, .body = piece->body, .body_checksum = &checksum},
-        fragment);
-    if (result != AppendResult::kOk) return result;
-    // The fetcher's memory is needed for the next piece.
-    if (!log_.Flush().ok()) return log_.poisoned() ? AppendResult::kPoisoned : AppendResult::kNoRoom;
+    const HandoffResult result = Append({.kind = RecordKind::kFragment,
+                                         .message = handoff.message,
+                                         .body = piece->body,
+                                         .body_checksum = &checksum,
+                                         .frees_room = true},
+                                        fragment);
+    if (result != HandoffResult::kPending) return result;
+    if (!log_.Flush().ok()) return NoRoom();
   }
   sync_needed_ = true;
-  const AppendResult result = log_.Append({.kind = RecordKind::kMoved,
-                                           .message = handoff.message,
-                                           .head = head,
-                                           .state = handoff.head,
-                                           .body = body,
-                                           .fragments = fragments,
-                                           .message_size = message_size,
-                                           .body_checksum = &body_checksum},
-                                          position);
-  if (result == AppendResult::kOk) log_.Flush().IgnoreError();  // judged with the batch
+  const HandoffResult result = Append({.kind = RecordKind::kMoved,
+                                       .message = handoff.message,
+                                       .head = head,
+                                       .state = handoff.head,
+                                       .body = body,
+                                       .fragments = fragments,
+                                       .message_size = message_size,
+                                       .body_checksum = &body_checksum,
+                                       .frees_room = true},
+                                      position);
+  if (result == HandoffResult::kPending) log_.Flush().IgnoreError();  // judged with the batch
   return result;
 }
 
 void StoreWriter::Commit() {
-  absl::Status status = log_.Flush();
-  if (status.ok() && sync_needed_) {
-    status = log_.Sync();
+  log_.Flush().IgnoreError();  // what it kept is judged record by record
+  if (sync_needed_ && !log_.poisoned()) {
+    log_.Sync().IgnoreError();
     sync_count_.fetch_add(1, std::memory_order_relaxed);
   }
   for (std::unique_ptr<OpenMessage>& open : closing_) {
@@ -176,14 +200,10 @@ void StoreWriter::Commit() {
 }
 
 HandoffResult StoreWriter::Judge(const Pending& pending) const {
-  const HandoffResult failure = log_.poisoned() ? HandoffResult::kPoisoned : HandoffResult::kNoRoom;
-  if (pending.result == AppendResult::kPoisoned) return HandoffResult::kPoisoned;
-  if (pending.result == AppendResult::kNoRoom) return HandoffResult::kNoRoom;
-  switch (pending.handoff->kind) {
-    case HandoffKind::kAbandoned: return HandoffResult::kDurable;
-    case HandoffKind::kFragment: return log_.Written(pending.position) ? HandoffResult::kDurable : failure;
-    default: return log_.Durable(pending.position) ? HandoffResult::kDurable : failure;
-  }
+  if (pending.result != HandoffResult::kPending) return pending.result;
+  const bool is_kept =
+      pending.handoff->kind == HandoffKind::kFragment ? log_.Written(pending.position) : log_.Durable(pending.position);
+  return is_kept ? HandoffResult::kDurable : NoRoom();
 }
 
 void StoreWriter::SendReceipts() {
@@ -214,10 +234,14 @@ void StoreWriter::SendReceipts() {
 }
 
 void StoreWriter::Release() {
+  // In this order: `needed` was found by somebody who had read at least up to `read`.
+  const Frontier read = Position::Unpack(read_.load(std::memory_order_acquire));
   const uint32_t needed = needed_segment_.load(std::memory_order_acquire);
   released_before_ = needed;
+  std::erase_if(spread_, [read](const Spread& spread) { return spread.position < read; });
   if (needed <= log_.oldest_segment()) return;
   uint32_t limit = needed;
+  for (const Spread& spread : spread_) limit = std::min(limit, spread.oldest_segment);
   for (const auto& [id, open] : open_) {
     if (!open->fragments.empty()) limit = std::min(limit, open->fragments.front().segment);
   }

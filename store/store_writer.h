@@ -37,8 +37,12 @@ class StoreWriter {
   // Wake() afterwards, once for all that was pushed in a turn.
   bool TryPush(Handoff* handoff) { return queue_.TryPush(handoff); }
   void Wake() { bell_.Wake(); }
-  // Records in older segments are needed no more (QueueIndex::oldest_needed_segment). Wake() afterwards.
-  void SetNeededSegment(uint32_t segment) { needed_segment_.store(segment, std::memory_order_release); }
+  // Who has read the log up to `read` needs no record in segments before `segment` (QueueIndex::oldest_needed_segment);
+  // one thread calls it. Wake() afterwards.
+  void SetNeededSegment(uint32_t segment, Frontier read) {
+    needed_segment_.store(segment, std::memory_order_release);
+    read_.store(read.Pack(), std::memory_order_release);
+  }
 
   // One batch: pops all that waits, appends, syncs once, sends receipts. How many handoffs that were.
   size_t RunOnce();
@@ -61,16 +65,24 @@ class StoreWriter {
     uint64_t size = 0;
     bool broken = false;  // a fragment found no room: the message cannot be accepted any more
   };
+  // A message that lies in more than one segment, accepted at `position`. Until the reader has passed there, nobody but
+  // us knows that its fragments are needed.
+  struct Spread {
+    Position position;
+    uint32_t oldest_segment;
+  };
   struct Pending {
     Handoff* handoff;
-    Position position;  // of its record; 0 when it has none
-    AppendResult result;
+    Position position;     // of its record; 0 when it has none
+    HandoffResult result;  // kPending: the commit decides
   };
 
-  AppendResult Handle(Handoff& handoff, Position& position);
-  AppendResult AppendFragment(const Handoff& handoff, Position& position);
-  AppendResult AppendAccepted(const Handoff& handoff, Position& position);
-  AppendResult AppendMove(const Handoff& handoff, Position& position);
+  HandoffResult Handle(Handoff& handoff, Position& position);
+  HandoffResult Append(const NewRecord& record, Position& position);
+  HandoffResult AppendFragment(const Handoff& handoff, Position& position);
+  HandoffResult AppendAccepted(const Handoff& handoff, Position& position);
+  HandoffResult AppendMove(const Handoff& handoff, Position& position);
+  HandoffResult NoRoom() const { return log_.poisoned() ? HandoffResult::kPoisoned : HandoffResult::kNoRoom; }
   OpenMessage& Open(MessageId message);
   std::unique_ptr<OpenMessage> Close(MessageId message);
   void Commit();
@@ -88,10 +100,12 @@ class StoreWriter {
   absl::flat_hash_map<uint64_t, std::unique_ptr<OpenMessage>> open_;  // by message id
   std::vector<std::unique_ptr<OpenMessage>> closing_;                 // lent to the log until it is flushed
   std::vector<std::unique_ptr<OpenMessage>> unused_;                  // keep their memory for the next messages
+  std::vector<Spread> spread_;                                        // those that the reader has not passed
   RecordFetcher fetcher_;                                             // for moves
   uint32_t released_before_ = 0;
   Position told_ = {};  // the frontier that the follower knows
   std::atomic<uint32_t> needed_segment_{0};
+  std::atomic<uint64_t> read_{0};  // packed
   std::atomic<bool> poisoned_{false};
   std::atomic<bool> full_{false};
   std::atomic<uint64_t> sync_count_{0};
