@@ -19,7 +19,7 @@
 #include "relay/route.h"
 #include "relay/scheduler.h"
 #include "smtp/client_conversation.h"
-#include "smtp/conversation.h"
+#include "smtp/conversation_options.h"
 
 namespace postern {
 
@@ -100,6 +100,8 @@ struct ConfigError {
 
 // What serves without a file: 127.0.0.1:2525, ./var.
 Config DefaultConfig();
+// What stands for the keys that a file leaves out, before the machine's name and the default route are filled in.
+Config FileDefaults();
 
 // Reads `text` into `config`; what stands in `config` after an error is of no use. `file` is for the messages.
 std::vector<ConfigError> ParseConfig(std::string_view text, std::string_view file, Config& config);

@@ -1,0 +1,22 @@
+// ReadConfig puts a parsed file into a Config by the table of keys, and finds what no single key can know: routes
+// without a way or twice, next hops that are this gateway.
+//
+// A plain function, called on the main thread. It goes on after a mistake, so that all are told at once.
+
+#ifndef POSTERN_GATEWAY_CONFIG_READER_H_
+#define POSTERN_GATEWAY_CONFIG_READER_H_
+
+#include <string_view>
+#include <vector>
+
+#include "gateway/config.h"
+#include "toml++/toml.h"
+
+namespace postern {
+
+// `config` holds the defaults; the mistakes come in the order of their lines.
+std::vector<ConfigError> ReadConfig(const toml::table& root, std::string_view file, Config& config);
+
+}  // namespace postern
+
+#endif  // POSTERN_GATEWAY_CONFIG_READER_H_

@@ -1,0 +1,47 @@
+#include "gateway/domain_rule.h"
+
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "core/limits.h"
+#include "net/address.h"
+
+namespace postern {
+
+std::string DomainMistake(std::string_view text) {
+  constexpr std::string_view kRight = "must be a domain of letters, digits, hyphens and dots, as \"mail.example.org\"";
+  constexpr size_t kLabelSizeMax = 63;  // RFC 1035 2.3.4
+  if (text.empty() || text.size() > kDomainSizeMax) return std::string(kRight);
+  for (const std::string_view label : absl::StrSplit(text, '.')) {
+    if (label.empty() || label.size() > kLabelSizeMax || label.front() == '-' || label.back() == '-') {
+      return std::string(kRight);
+    }
+    for (const char c : label) {
+      const auto byte = static_cast<unsigned char>(c);
+      // Hosts with an underscore are against the rules and exist.
+      if (!absl::ascii_isalnum(byte) && c != '-' && c != '_' && byte < 0x80) return std::string(kRight);
+    }
+  }
+  return {};
+}
+
+std::string DomainRuleMistake(std::string_view text) {
+  if (std::string_view domain = text; absl::ConsumePrefix(&domain, "*.")) {
+    return absl::StrCat("subdomains are implied: must be \"", domain, "\"");
+  }
+  if (absl::StartsWith(text, "[") && absl::EndsWith(text, "]")) {
+    std::string_view literal = text.substr(1, text.size() - 2);
+    absl::ConsumePrefix(&literal, "IPv6:");
+    if (!IpAddress::Parse(literal).has_value()) return "must be an address literal as \"[192.0.2.1]\"";
+    return {};
+  }
+  absl::ConsumePrefix(&text, "#");
+  if (DomainMistake(text).empty()) return {};
+  return "must be a domain as \"example.org\" (its subdomains are implied), or \"#example.org\" for the domain alone";
+}
+
+}  // namespace postern
