@@ -229,7 +229,7 @@ class SimFile final : public File {
     if (absl::Status alive = disk_->Alive(life_, path_); !alive.ok()) return alive;
     absl::Status status = disk_->Begin(SimDisk::Operation::kSync, life_, path_);
     if (!status.ok()) {
-      node_->FailSync();
+      if (disk_->left > 0) node_->FailSync();  // else it did not come to it
     } else if (!disk_->lying_files) {
       node_->Sync();
     }
