@@ -1,0 +1,96 @@
+// ControlServer lets the operator's commands look at the queue and change it while the gateway runs.
+//
+// The gateway owns it, on the relay's reactor and thread, and turns the reactor until closed() before it destroys it.
+// It answers a few clients, one request of each at a time, a page at a time, so that nobody holds up the relay; a
+// client that talks nonsense, never reads or falls silent loses its connection, and nobody else notices.
+
+#ifndef POSTERN_GATEWAY_CONTROL_SERVER_H_
+#define POSTERN_GATEWAY_CONTROL_SERVER_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "gateway/control_protocol.h"
+#include "net/block_lender.h"
+#include "net/connection.h"
+#include "net/listener.h"
+#include "net/reactor.h"
+#include "relay/mail_store.h"
+#include "relay/relay.h"
+
+namespace postern {
+
+// What the server asks of the relay and the gateway, on the relay's thread.
+struct ControlTargets {
+  MailStore& store;
+  std::function<Relay::Answer(MessageId)> retry;
+  std::function<Relay::Answer(MessageId)> remove;
+  std::function<void()> retry_all;
+  std::function<GatewayStatus()> status;
+};
+
+class ControlServer final : private ListenerHandler, private ConnectionHandler {
+ public:
+  static constexpr size_t kClientCountMax = 16;
+  static constexpr Duration kIdleMax = std::chrono::seconds(60);        // without a request, or without reading a reply
+  static constexpr Duration kEffectWaitMax = std::chrono::seconds(10);  // for the log to have what was asked for
+
+  ControlServer(Reactor& reactor, ControlTargets targets);
+  ~ControlServer() override;
+
+  // `listening` is a UNIX socket (ListenOn), which is the server's from here on.
+  void Start(Socket listening);
+  // Takes no more clients and drops those that are there.
+  void Stop();
+  bool closed() const;
+
+ private:
+  enum class State : uint8_t {
+    kFree,
+    kReading,  // a request may come
+    kWaiting,  // for the relay: its effect has to show
+    kClosing,
+  };
+  struct Client {
+    ControlServer* server = nullptr;
+    State state = State::kFree;
+    Connection connection;
+    Timer timer;  // kReading: it is idle; kWaiting: look again
+    bool peer_ended = false;
+    // kWaiting:
+    ControlRequest request;
+    bool started = false;  // the relay has taken it
+    MailState before;      // what must not stay as it is
+    MonotonicTime deadline;
+  };
+
+  void HandleAccepted(Socket socket, const SocketAddress& peer) override;
+  void HandleAcceptFailed(NetError error, int system_code) override;
+  void HandleInput(Connection& connection) override;
+  void HandlePeerEnd(Connection& connection) override;
+  void HandleDrained(Connection& connection) override;
+  void HandleClosed(Connection& connection) override;
+
+  Client& Of(Connection& connection);
+  void Pump(Client& client);
+  void Handle(Client& client, std::string_view line);
+  void StartChange(Client& client, const ControlRequest& request);
+  void LookAgain(Client& client);
+  bool Shows(const Client& client) const;
+  void Reply(Client& client, std::string line);
+  void Close(Client& client);
+  std::string ListPage(uint64_t cursor);
+
+  Reactor& reactor_;
+  const ControlTargets targets_;
+  BlockLender lender_;
+  Listener listener_;
+  std::array<Client, kClientCountMax> clients_;
+};
+
+}  // namespace postern
+
+#endif  // POSTERN_GATEWAY_CONTROL_SERVER_H_
