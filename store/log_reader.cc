@@ -36,13 +36,13 @@ absl::StatusOr<RecordView> RecordFetcher::Fetch(Position position, Verify verify
   absl::StatusOr<std::string_view> bytes = Read(position, kFirstReadSize);
   if (!bytes.ok()) return bytes.status();
   RecordView record;
-  DecodeStatus status = DecodeRecord(*bytes, position, fragments_, record, verify);
-  if (status == DecodeStatus::kNeedMore) {
+  RecordStatus status = DecodeRecord(*bytes, position, fragments_, record, verify);
+  if (status == RecordStatus::kNeedMore) {
     bytes = Read(position, record.size_on_disk);
     if (!bytes.ok()) return bytes.status();
     status = DecodeRecord(*bytes, position, fragments_, record, verify);
   }
-  if (status != DecodeStatus::kOk) return Lost(directory_, position, "no whole record");
+  if (status != RecordStatus::kOk) return Lost(directory_, position, "no whole record");
   return record;
 }
 

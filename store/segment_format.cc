@@ -85,20 +85,20 @@ void EncodeHeader(const RecordView& record, std::span<char, kRecordHeaderSize> o
   std::memcpy(out.data(), &checksum, sizeof checksum);
 }
 
-DecodeStatus DecodeRecord(std::string_view bytes, Position position, std::vector<Position>& fragments, RecordView& view,
+RecordStatus DecodeRecord(std::string_view bytes, Position position, std::vector<Position>& fragments, RecordView& view,
                           Verify verify) {
-  if (bytes.size() < kRecordHeaderSize) return DecodeStatus::kBadHeader;
+  if (bytes.size() < kRecordHeaderSize) return RecordStatus::kBadHeader;
   Header header;
   std::memcpy(&header, bytes.data(), sizeof header);
   // The cheap look first: in a recycled file nearly everything is of an earlier life.
-  if (header.segment != position.segment || header.offset != position.offset) return DecodeStatus::kBadHeader;
-  if (header.header_checksum != HeaderChecksum(bytes)) return DecodeStatus::kBadHeader;
+  if (header.segment != position.segment || header.offset != position.offset) return RecordStatus::kBadHeader;
+  if (header.header_checksum != HeaderChecksum(bytes)) return RecordStatus::kBadHeader;
   if (header.version != kVersion || header.kind < static_cast<uint8_t>(RecordKind::kFragment) ||
       header.kind > static_cast<uint8_t>(RecordKind::kSealed)) {
-    return DecodeStatus::kBadHeader;
+    return RecordStatus::kBadHeader;
   }
   const uint64_t size = RecordSize(header.head_size, header.state_size, header.body_size, header.fragment_count);
-  if (size > kSegmentSizeMax - position.offset) return DecodeStatus::kBadHeader;
+  if (size > kSegmentSizeMax - position.offset) return RecordStatus::kBadHeader;
   view = {};
   view.kind = static_cast<RecordKind>(header.kind);
   view.message.number = header.message;
@@ -108,20 +108,20 @@ DecodeStatus DecodeRecord(std::string_view bytes, Position position, std::vector
   view.message_size = header.message_size;
   view.body_checksum = header.body_checksum;
   view.sequence = header.sequence;
-  if (bytes.size() < size) return DecodeStatus::kNeedMore;
+  if (bytes.size() < size) return RecordStatus::kNeedMore;
 
   const size_t table_size = header.fragment_count * sizeof(Position);
   const std::string_view content = bytes.substr(kRecordHeaderSize, table_size + header.head_size + header.state_size);
   const std::string_view body = bytes.substr(kRecordHeaderSize + content.size(), header.body_size);
-  if (Checksum(content) != header.content_checksum) return DecodeStatus::kBadContent;
-  if (verify == Verify::kAll && Checksum(body) != header.body_checksum) return DecodeStatus::kBadContent;
+  if (Checksum(content) != header.content_checksum) return RecordStatus::kBadContent;
+  if (verify == Verify::kAll && Checksum(body) != header.body_checksum) return RecordStatus::kBadContent;
   fragments.resize(header.fragment_count);
   if (table_size > 0) std::memcpy(fragments.data(), content.data(), table_size);
   view.fragments = fragments;
   view.head = content.substr(table_size, header.head_size);
   view.state = content.substr(table_size + header.head_size);
   view.body = body;
-  return DecodeStatus::kOk;
+  return RecordStatus::kOk;
 }
 
 std::string SegmentName(uint32_t number) { return absl::StrFormat("%s%010u", kSegmentPrefix, number); }

@@ -71,7 +71,7 @@ inline uint64_t RecordSize(const RecordView& record) {
 // Writes the header of `record`, whose body checksum is already in it, for the position that is in it.
 void EncodeHeader(const RecordView& record, std::span<char, kRecordHeaderSize> out);
 
-enum class DecodeStatus : uint8_t {
+enum class RecordStatus : uint8_t {
   kOk,
   kNeedMore,    // the header is good; `view.size_on_disk` bytes make the record whole
   kBadHeader,   // no record starts here, or its header is damaged: its size is unknown
@@ -82,7 +82,7 @@ enum class Verify : uint8_t { kAll, kAllButBody };
 
 // Decodes the record at the start of `bytes`, which belongs at `position`. `fragments` is the memory for its table. The
 // fields of the header are set unless it is bad, all of them with kOk.
-DecodeStatus DecodeRecord(std::string_view bytes, Position position, std::vector<Position>& fragments, RecordView& view,
+RecordStatus DecodeRecord(std::string_view bytes, Position position, std::vector<Position>& fragments, RecordView& view,
                           Verify verify = Verify::kAll);
 
 uint32_t Checksum(std::string_view bytes);

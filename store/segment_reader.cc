@@ -35,20 +35,20 @@ std::string_view SegmentReader::Fill(uint64_t size) {
   return {buffer_.data() + (offset_ - buffer_offset_), kept};
 }
 
-DecodeStatus SegmentReader::Decode(RecordView& view) {
+RecordStatus SegmentReader::Decode(RecordView& view) {
   const Position position{number_, offset_};
   std::string_view bytes = Fill(kRecordHeaderSize);
-  DecodeStatus status = DecodeRecord(bytes, position, fragments_, view);
-  if (status != DecodeStatus::kNeedMore) return status;
+  RecordStatus status = DecodeRecord(bytes, position, fragments_, view);
+  if (status != RecordStatus::kNeedMore) return status;
   // A record that claims to go beyond what is there is as bad as one whose bytes are wrong.
-  if (view.size_on_disk > limit_ - offset_) return DecodeStatus::kBadHeader;
+  if (view.size_on_disk > limit_ - offset_) return RecordStatus::kBadHeader;
   return DecodeRecord(Fill(view.size_on_disk), position, fragments_, view);
 }
 
 SegmentReader::Result SegmentReader::Next(RecordView& view) {
   if (limit_ - offset_ < kRecordHeaderSize) return Result::kEnd;
   view = {};
-  if (Decode(view) != DecodeStatus::kOk) return Result::kDamage;
+  if (Decode(view) != RecordStatus::kOk) return Result::kDamage;
   offset_ += view.size_on_disk;
   return Result::kRecord;
 }
@@ -56,11 +56,11 @@ SegmentReader::Result SegmentReader::Next(RecordView& view) {
 uint32_t SegmentReader::Skip() {
   const uint32_t start = offset_;
   RecordView view;
-  const DecodeStatus status = Decode(view);
-  offset_ += status == DecodeStatus::kBadContent ? view.size_on_disk : kRecordAlignment;
+  const RecordStatus status = Decode(view);
+  offset_ += status == RecordStatus::kBadContent ? view.size_on_disk : kRecordAlignment;
   for (; limit_ - offset_ >= kRecordHeaderSize; offset_ += kRecordAlignment) {
     // A good header ends the search, whatever follows it: its size leads on, and nothing is looked at twice.
-    if (Decode(view) != DecodeStatus::kBadHeader) return offset_ - start;
+    if (Decode(view) != RecordStatus::kBadHeader) return offset_ - start;
   }
   offset_ = limit_;
   return offset_ - start;

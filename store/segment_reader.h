@@ -50,7 +50,7 @@ class SegmentReader {
   // Up to `size` bytes at offset_, fewer at the limit.
   std::string_view Fill(uint64_t size);
   void Read(std::span<char> bytes, uint32_t offset);
-  DecodeStatus Decode(RecordView& view);
+  RecordStatus Decode(RecordView& view);
 
   const std::unique_ptr<File> file_;
   const uint32_t number_;
