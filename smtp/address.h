@@ -36,7 +36,7 @@ struct Path {
 
 struct ParsedPath {
   AddressError error = AddressError::kNone;
-  Path path;
+  Path path{};
   size_t size = 0;  // bytes of `text` that the path takes, its angle brackets with it
 };
 

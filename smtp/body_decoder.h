@@ -35,8 +35,19 @@ struct DecodeStep {
   size_t produced = 0;  // bytes written to the room
 };
 
-// One byte of input makes at most so many of output: a dot and a bare CR that turn out to be text, then that byte.
-inline constexpr size_t kDecodeRoomMin = 4;
+// One byte of input makes at most so many of output: the CR LF of a repair, and the byte itself.
+inline constexpr size_t kDecodeRoomMin = 3;
+
+// What the bytes so far are, seen from their end. The five states of a message in good order, and one behind a repair.
+enum class BodyState : uint8_t {
+  kLineStart,
+  kText,
+  kCr,           // written: an LF must follow, or is written by us
+  kDot,          // at a line start, not written: it is stuffing, or the start of the end
+  kDotCr,        // the CR neither
+  kCrAfterBare,  // like kCr, but a bare newline was repaired just before: its CR LF starts no line for a dot to end
+  kEnded,
+};
 
 class BodyDecoder {
  public:
@@ -54,15 +65,12 @@ class BodyDecoder {
   DecodeStep Decode(RingBuffer& in, std::span<char> room);
 
  private:
-  enum class State : uint8_t;
-  struct Cell;
-  static const Cell kTable[6][4];
-
-  DecodeStatus DecodeRun(std::string_view in, std::span<char> room, DecodeStep& step);
-  DecodeStatus EndChunk(std::span<char> room, DecodeStep& step);
+  DecodeStep DecodePiece(std::string_view text, std::span<char> room);
+  DecodeStatus EndChunk(std::span<char> room, size_t& produced);
+  bool at_chunk_end() const { return chunked_ && chunk_size_ == 0; }
 
   const BareNewline bare_newline_;
-  State state_{};
+  BodyState state_ = BodyState::kLineStart;
   bool chunked_ = false;
   bool last_chunk_ = false;
   uint64_t chunk_size_ = 0;  // bytes of this chunk that are still to come
