@@ -1,0 +1,155 @@
+// The command line: which command, with which configuration. Everything else is in the command's own file.
+
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "gateway/command_check.h"
+#include "gateway/command_doctor.h"
+#include "gateway/command_probe.h"
+#include "gateway/command_queue.h"
+#include "gateway/command_serve.h"
+#include "gateway/config.h"
+#include "gateway/exit_code.h"
+#include "gateway/version.h"
+
+namespace postern {
+namespace {
+
+constexpr std::string_view kExamples = R"(
+Examples:
+  postern serve                                    127.0.0.1:2525, everything under ./var
+  postern check --config /etc/postern.toml         every mistake, with its line
+  postern serve --config /etc/postern.toml
+  postern queue list --config /etc/postern.toml
+  postern doctor 0.0.0.0:25                        who has the port?
+  postern probe mail.example.org                   who answers there?
+
+Exit codes are those of sysexits.h: 64 for the command line, 78 for the configuration, 69 when a port is held by
+another program or nobody answers.)";
+
+void PrintError(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
+// kExitOk, or why there is no configuration. Without a file the defaults serve.
+int ReadConfig(const std::string& file, Config& config) {
+  if (file.empty()) {
+    config = DefaultConfig();
+    return kExitOk;
+  }
+  const std::vector<ConfigError> errors = LoadConfig(file, config);
+  for (const ConfigError& error : errors) PrintError(absl::StrCat(error.ToString(), "\n"));
+  if (errors.empty()) return kExitOk;
+  return errors.front().line == 0 ? kExitNoInput : kExitConfig;
+}
+
+int PrintVersion() {
+#ifdef NDEBUG
+  constexpr std::string_view kKind = "optimised";
+#else
+  constexpr std::string_view kKind = "for debugging";
+#endif
+  const std::string text = absl::StrCat("Postern ", kVersion, "\nBuilt ", kKind, ", C++", __cplusplus / 100,
+                                        ", compiler ", __VERSION__, "\n");
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return kExitOk;
+}
+
+// The commands and their arguments. Parsing chooses `run`; nothing happens before all of the line was understood.
+class CommandLine {
+ public:
+  CommandLine() {
+    app_.footer(std::string(kExamples));
+    app_.require_subcommand(1);
+
+    Command(app_, "serve", "Take mail in, store it, hand it on, until TERM or INT", RunServe);
+
+    CLI::App& check = Command(app_, "check", "Say whether a configuration is right, and name every mistake", RunCheck);
+    check.get_option("--config")->required();
+
+    CLI::App& doctor = Command(app_, "doctor", "Say who holds a listening address, and what to do",
+                               [this](const Config& config) { return RunDoctor(config, target_); });
+    doctor.add_option("ADDRESS", target_, "ADDR:PORT; without it, those of the configuration");
+
+    CLI::App& probe =
+        Command(app_, "probe", "Talk to a mail server and say who answers, and whether it is this gateway",
+                [this](const Config& config) { return RunProbe(config, target_); });
+    probe.add_option("HOST", target_, "HOST or HOST:PORT")->required();
+
+    AddQueue();
+
+    app_.add_subcommand("version", "Say which Postern this is")->callback([this] { run_ = PrintVersion; });
+  }
+
+  int Run(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      // Help is asked for by an "error" too.
+      return app_.exit(error) == 0 ? kExitOk : kExitUsage;
+    }
+    return run_();
+  }
+
+ private:
+  using RunCommand = std::function<int(const Config&)>;
+
+  // A command that takes a configuration.
+  CLI::App& Command(CLI::App& parent, const std::string& name, const std::string& about, RunCommand run) {
+    CLI::App& command = *parent.add_subcommand(name, about);
+    command.add_option("--config", file_, "The configuration; without it, the defaults serve")->type_name("FILE");
+    command.callback([this, run = std::move(run)] {
+      run_ = [this, run] {
+        Config config;
+        const int code = ReadConfig(file_, config);
+        return code == kExitOk ? run(config) : code;
+      };
+    });
+    return command;
+  }
+
+  void AddQueue() {
+    CLI::App& queue = *app_.add_subcommand("queue", "See what waits, have it tried again, delete it");
+    queue.require_subcommand(1);
+    queue.footer(
+        "\nAsks the running gateway of the configuration, or opens its store when none runs.\n\n"
+        "Examples:\n  postern queue list\n  postern queue list --json | jq '.messages[].id'\n"
+        "  postern queue show 0D5CP6GH3JR00\n  postern queue retry --all");
+
+    QueueLeaf(queue, "list", "All messages, with the state of each recipient", QueueVerb::kList);
+    CLI::App& show = QueueLeaf(queue, "show", "One message, with the last reply for each recipient", QueueVerb::kShow);
+    CLI::App& retry =
+        QueueLeaf(queue, "retry", "Try a message again at once, failed recipients too", QueueVerb::kRetry);
+    CLI::App& remove = QueueLeaf(queue, "delete", "Delete a message for all recipients", QueueVerb::kDelete);
+    show.add_option("ID", queue_.id, "As `queue list` shows it")->required();
+    remove.add_option("ID", queue_.id, "As `queue list` shows it")->required();
+    CLI::App& which = *retry.add_option_group("Which");
+    which.add_option("ID", queue_.id, "As `queue list` shows it");
+    which.add_flag("--all", retry_all_, "All of the queue");
+    which.require_option(1);
+  }
+
+  CLI::App& QueueLeaf(CLI::App& queue, const std::string& name, const std::string& about, QueueVerb verb) {
+    CLI::App& command = Command(queue, name, about, [this, verb](const Config& config) {
+      queue_.verb = verb == QueueVerb::kRetry && retry_all_ ? QueueVerb::kRetryAll : verb;
+      return RunQueue(config, queue_);
+    });
+    command.add_flag("--json", queue_.json, "For programs");
+    return command;
+  }
+
+  CLI::App app_{"Postern, an SMTP gateway that owns its port and loses no mail.", "postern"};
+  std::string file_;
+  std::string target_;
+  QueueCommand queue_;
+  bool retry_all_ = false;
+  std::function<int()> run_;
+};
+
+}  // namespace
+}  // namespace postern
+
+int main(int argc, char** argv) { return postern::CommandLine().Run(argc, argv); }
