@@ -3,7 +3,6 @@
 #include <charconv>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
 namespace postern {
@@ -58,39 +57,9 @@ absl::StatusOr<RouteTable> RouteTable::Create(std::vector<Route> routes) {
     if (route.kind == RouteKind::kMaildir && route.maildir.empty()) return wrong("the maildir's path is missing");
     if (route.kind == RouteKind::kNextHop && route.next_hops.empty()) return wrong("there is no next hop");
     if (route.connection_count_max == 0) return wrong("at least one connection must be allowed");
-    if (route.match == "*") {
-      if (table.default_route_ != kNone) return wrong("there is another route of this name");
-      table.default_route_ = i;
-      continue;
-    }
-    const bool exact = !route.match.empty() && route.match.front() == '#';
-    const std::string domain = absl::AsciiStrToLower(route.match.substr(exact ? 1 : 0));
-    if (domain.empty() || domain.front() == '.' || domain.front() == '*' || domain.find('@') != std::string::npos) {
-      return wrong("must be a domain (its subdomains are implied), #domain for the domain alone, or *");
-    }
-    Rules& rules = table.rules_[domain];
-    uint32_t& place = exact ? rules.exact : rules.suffix;
-    if (place != kNone) return wrong("there is another route of this name");
-    place = i;
+    if (const absl::Status added = table.table_.Add(route.match, i); !added.ok()) return wrong(added.message());
   }
   return table;
-}
-
-std::optional<uint32_t> RouteTable::Find(std::string_view domain) const {
-  std::string lower = absl::AsciiStrToLower(domain);
-  if (!lower.empty() && lower.back() == '.') lower.pop_back();
-  std::string_view suffix = lower;
-  for (bool whole = true; !suffix.empty(); whole = false) {
-    if (const auto rules = rules_.find(suffix); rules != rules_.end()) {
-      if (whole && rules->second.exact != kNone) return rules->second.exact;
-      if (rules->second.suffix != kNone) return rules->second.suffix;
-    }
-    const size_t dot = lower.front() == '[' ? std::string_view::npos : suffix.find('.');
-    if (dot == std::string_view::npos) break;
-    suffix.remove_prefix(dot + 1);
-  }
-  if (default_route_ == kNone) return std::nullopt;
-  return default_route_;
 }
 
 std::string_view DomainOf(std::string_view address) {

@@ -1,9 +1,8 @@
 // RouteTable says which way the mail for a domain goes.
 //
-// It is built from the configuration, owned by the gateway and read by the relay on its own thread; it never changes. A
-// rule names a domain and means its subdomains too; `#domain` means the domain alone; `*` is everything else. The exact
-// rule wins, then the longest suffix, then `*` (imc.md: Q169683, Q217217). `mx`, `lmtp`, `reject` and `discard` are
-// kinds to come.
+// It is built from the configuration, owned by the gateway and read by the relay on its own thread; it never changes.
+// Which route a domain falls under is the rule of core/domain_table.h (imc.md: Q169683, Q217217). `mx`, `lmtp`,
+// `reject` and `discard` are kinds to come.
 
 #ifndef POSTERN_RELAY_ROUTE_H_
 #define POSTERN_RELAY_ROUTE_H_
@@ -14,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "core/domain_table.h"
 
 namespace postern {
 
@@ -49,23 +48,15 @@ class RouteTable {
   // InvalidArgument for a rule that can never be meant: without a domain, twice, or without a way.
   static absl::StatusOr<RouteTable> Create(std::vector<Route> routes);
 
-  // The index of the route for `domain`, whose case and final dot do not matter; nothing when no rule fits. An address
-  // literal ("[192.0.2.1]") has no subdomains: only its own rule and `*` fit it.
-  std::optional<uint32_t> Find(std::string_view domain) const;
+  // The index of the route for `domain`; nothing when no rule fits.
+  std::optional<uint32_t> Find(std::string_view domain) const { return table_.Find(domain); }
 
   const Route& route(uint32_t index) const { return routes_[index]; }
   uint32_t count() const { return static_cast<uint32_t>(routes_.size()); }
 
  private:
-  static constexpr uint32_t kNone = UINT32_MAX;
-  struct Rules {
-    uint32_t exact = kNone;
-    uint32_t suffix = kNone;
-  };
-
   std::vector<Route> routes_;
-  absl::flat_hash_map<std::string, Rules> rules_;
-  uint32_t default_route_ = kNone;
+  DomainTable table_;  // to indices of routes_
 };
 
 // What stands behind the last '@'; empty when there is none. A quoted local part may hold an '@', a domain may not.
