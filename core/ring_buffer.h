@@ -37,6 +37,7 @@ class RingBuffer {
     CHECK(memory_.empty() && size_ == 0);
     memory_ = memory;
     head_ = 0;
+    lent_ = false;
   }
   std::span<char> DetachMemory() {
     CHECK_EQ(size_, 0u) << "unread bytes would be lost";
@@ -48,8 +49,11 @@ class RingBuffer {
   bool empty() const { return size_ == 0; }
   size_t free_size() const { return memory_.size() - size_; }
 
-  // The longest run of free bytes behind the unread ones; empty when the ring is full or has no memory.
+  // The longest run of free bytes behind the unread ones; empty when the ring is full or has no memory. Until Commit()
+  // somebody may have written there already, so that what is unread may be consumed or straightened meanwhile, and the
+  // new bytes keep their place behind it.
   std::span<char> WritableSpan() {
+    lent_ = true;
     const size_t tail = head_ + size_;
     if (tail >= memory_.size()) return memory_.subspan(tail - memory_.size(), free_size());
     return memory_.subspan(tail);
@@ -59,6 +63,7 @@ class RingBuffer {
   void Commit(size_t count) {
     DCHECK_LE(count, free_size());
     size_ += count;
+    lent_ = false;
   }
 
   // The first run of unread bytes: all of them unless the ring is wrapped.
@@ -70,7 +75,7 @@ class RingBuffer {
     size_ -= count;
     head_ += count;
     if (head_ >= memory_.size()) head_ -= memory_.size();
-    if (size_ == 0) head_ = 0;  // an empty ring starts over, so that most input is never wrapped
+    if (size_ == 0 && !lent_) head_ = 0;  // an empty ring starts over, so that most input is never wrapped
   }
 
   // Makes the unread bytes one run. Needed only when a line lies across the end of the memory, which happens at most
@@ -82,8 +87,9 @@ class RingBuffer {
 
  private:
   std::span<char> memory_;
-  size_t head_ = 0;  // index of the first unread byte
-  size_t size_ = 0;  // unread bytes
+  size_t head_ = 0;    // index of the first unread byte
+  size_t size_ = 0;    // unread bytes
+  bool lent_ = false;  // between WritableSpan() and Commit()
 };
 
 }  // namespace postern

@@ -53,7 +53,7 @@ bool ControlServer::closed() const {
 void ControlServer::HandleAccepted(Socket socket, const SocketAddress&) {
   const auto client =
       std::find_if(clients_.begin(), clients_.end(), [](const Client& c) { return c.state == State::kFree; });
-  if (client == clients_.end()) return CloseNow(socket);
+  if (client == clients_.end()) return reactor_.sockets().CloseNow(socket);
   client->state = State::kReading;
   client->peer_ended = false;
   reactor_.timers().Arm(client->timer, reactor_.now() + kIdleMax);

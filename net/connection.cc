@@ -27,18 +27,20 @@ void Connection::Reset(Reactor& reactor, BlockLender& lender, ConnectionHandler&
   write_op_.done = HandleWriteDone;
   close_op_.done = HandleCloseDone;
   close_op_.kind = OpKind::kClose;
+  close_op_.reset = false;
+  linger_.owner = this;
+  linger_.fire = HandleLinger;
 }
 
 void Connection::Start(Reactor& reactor, BlockLender& lender, ConnectionHandler& handler, Socket accepted) {
   Reset(reactor, lender, handler, accepted);
-  SetNoDelay(accepted);
   state_ = State::kOpen;
   StartReading();
 }
 
 void Connection::StartConnect(Reactor& reactor, BlockLender& lender, ConnectionHandler& handler,
                               const SocketAddress& peer) {
-  const SocketResult made = MakeSocketFor(peer);
+  const SocketResult made = reactor.sockets().MakeFor(peer);
   Reset(reactor, lender, handler, made.socket);
   if (!made.socket.valid()) {
     // There is no socket to close, yet the failure must not arrive inside this call.
@@ -48,58 +50,61 @@ void Connection::StartConnect(Reactor& reactor, BlockLender& lender, ConnectionH
     reactor.Post([this] { HandleCloseDone(close_op_); });
     return;
   }
-  SetNoDelay(made.socket);
   state_ = State::kConnecting;
   write_op_.kind = OpKind::kConnect;
   write_op_.peer = peer;
   reactor_->Start(write_op_);
 }
 
+// Always waits for input before it lends memory to it: an idle connection holds none, and what the handler does with
+// the ring between two turns cannot meet a receive under way.
 void Connection::StartReading() {
-  if (reading_ || waiting_for_block_ || peer_ended_ || state_ != State::kOpen) return;
-  if (input_.empty()) ReturnBlock();
+  const bool receiving = reading_ && read_op_.kind == OpKind::kRecv;
+  if (input_.empty() && !receiving) ReturnBlock();
+  if (reading_ || waiting_for_block_ || peer_ended_) return;
+  if (state_ != State::kOpen && state_ != State::kFlushing && state_ != State::kLingering) return;
+  if (block_ != nullptr && input_.free_size() == 0) return;  // Resume() comes when somebody has read
+  reading_ = true;
+  read_op_.kind = OpKind::kAwaitReadable;
+  reactor_->Start(read_op_);
+}
+
+// There is input to be had, and perhaps a block to put it in.
+void Connection::StartRecv() {
   if (block_ == nullptr) {
-    read_op_.kind = OpKind::kAwaitReadable;
-  } else {
-    read_op_.kind = OpKind::kRecv;
-    read_op_.recv_bytes = input_.WritableSpan();
-    if (read_op_.recv_bytes.empty()) return;  // full: Resume() comes when somebody has read
+    block_ = lender_->TryTake(*this);
+    waiting_for_block_ = block_ == nullptr;
+    if (waiting_for_block_) return;
+    input_.AttachMemory(block_->memory());
   }
   reading_ = true;
+  read_op_.kind = OpKind::kRecv;
+  read_op_.recv_bytes = input_.WritableSpan();
   reactor_->Start(read_op_);
+}
+
+void Connection::HandleBlockFree() {
+  waiting_for_block_ = false;
+  StartRecv();
 }
 
 void Connection::HandleReadDone(Op& op) {
   Connection& self = *static_cast<Connection*>(op.owner);
   self.reading_ = false;
-  if (self.state_ != State::kOpen) return;
+  if (self.state_ == State::kClosing) return;
   if (op.result < 0) return self.Fail(op.error, op.system_code);
-  if (op.kind == OpKind::kAwaitReadable) return self.HandleBlockFree();
-  if (op.result == 0) {
-    self.peer_ended_ = true;
-    self.handler_->HandlePeerEnd(self);
-    if (self.input_.empty()) self.ReturnBlock();
-    return;
-  }
+  if (op.kind == OpKind::kAwaitReadable) return self.StartRecv();
   self.input_.Commit(static_cast<size_t>(op.result));
-  self.handler_->HandleInput(self);
-  self.StartReading();
-}
-
-// There is input to be had, and perhaps a block to put it in.
-void Connection::HandleBlockFree() {
-  waiting_for_block_ = false;
-  if (state_ != State::kOpen) return;
-  block_ = lender_->TryTake(*this);
-  if (block_ == nullptr) {
-    waiting_for_block_ = true;
-    return;
+  self.peer_ended_ = op.result == 0;
+  if (self.state_ != State::kOpen) {
+    self.input_.Consume(self.input_.size());
+    if (self.peer_ended_ && self.state_ == State::kLingering) return self.StartClose();
+  } else if (self.peer_ended_) {
+    self.handler_->HandlePeerEnd(self);
+  } else {
+    self.handler_->HandleInput(self);
   }
-  input_.AttachMemory(block_->memory());
-  read_op_.kind = OpKind::kRecv;
-  read_op_.recv_bytes = input_.WritableSpan();
-  reading_ = true;
-  reactor_->Start(read_op_);
+  self.StartReading();
 }
 
 void Connection::Resume() { StartReading(); }
@@ -133,23 +138,32 @@ void Connection::HandleWriteDone(Op& op) {
   if (self.sent_size_ < self.sending_.size()) return self.StartSending();
   self.sending_.clear();
   if (!self.output_.empty()) return self.Flush();
-  if (self.state_ == State::kFlushing) return self.StartClose();
+  if (self.state_ == State::kFlushing) return self.EndSending();
   self.handler_->HandleDrained(self);
 }
 
 void Connection::CloseAfterFlush() {
-  if (state_ != State::kOpen) {
-    if (state_ == State::kConnecting) Abort();
-    return;
-  }
+  if (state_ == State::kConnecting) return Abort();
+  if (state_ != State::kOpen) return;
   state_ = State::kFlushing;
+  input_.Consume(input_.size());
   Flush();
-  if (drained()) StartClose();
+  if (drained()) EndSending();
+  StartReading();
 }
+
+void Connection::EndSending() {
+  if (peer_ended_) return StartClose();
+  state_ = State::kLingering;
+  reactor_->sockets().EndSend(socket_);
+  reactor_->timers().Arm(linger_, reactor_->now() + kLingerTimeMax);
+}
+
+void Connection::HandleLinger(Timer& timer) { static_cast<Connection*>(timer.owner)->StartClose(); }
 
 void Connection::Abort(bool reset) {
   if (state_ == State::kFree || state_ == State::kClosing) return;
-  if (reset) SetAbortOnClose(socket_);
+  close_op_.reset = reset;
   StartClose();
 }
 
@@ -162,6 +176,7 @@ void Connection::Fail(NetError error, int system_code) {
 void Connection::StartClose() {
   state_ = State::kClosing;
   if (waiting_for_block_) lender_->Forget(*this);
+  reactor_->timers().Disarm(linger_);
   reactor_->Start(close_op_);
 }
 

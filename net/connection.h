@@ -2,21 +2,26 @@
 //
 // Its handler owns it, on the reactor's thread; it does not move between Start and HandleClosed(). It holds memory for
 // input only while there is input. Back-pressure needs no call: when the handler leaves bytes in the ring, the ring
-// fills, and nothing more is received until HandleInput's successor Resume() has taken some out.
+// fills, and nothing more is received until the handler has taken some out and says Resume().
 
 #ifndef POSTERN_NET_CONNECTION_H_
 #define POSTERN_NET_CONNECTION_H_
 
+#include <chrono>
 #include <string>
 
 #include "core/ring_buffer.h"
 #include "net/block_lender.h"
 #include "net/op.h"
 #include "net/reactor.h"
+#include "net/timers.h"
 
 namespace postern {
 
 class Connection;
+
+// How long a peer has to take our last words and to end its side, before the connection is closed all the same.
+inline constexpr Duration kLingerTimeMax = std::chrono::seconds(2);
 
 class ConnectionHandler {
  public:
@@ -48,9 +53,10 @@ class Connection final : private BlockBorrower {
   // Goes on receiving after the handler took bytes out of the ring on its own, outside HandleInput().
   void Resume();
 
-  // Closes in order once all output is sent. Input is no longer received.
+  // Ends in order once all output is sent. What else comes in is thrown away until the peer ends too: to close over
+  // unread input would reset the connection, and the peer might lose our last words.
   void CloseAfterFlush();
-  // Closes now; `reset` tells the peer so, and frees the port at once.
+  // Closes now; `reset` breaks the connection instead of ending it.
   void Abort(bool reset = false);
 
   bool open() const { return state_ == State::kOpen; }
@@ -62,18 +68,22 @@ class Connection final : private BlockBorrower {
     kFree,        // no socket
     kConnecting,  //
     kOpen,        //
-    kFlushing,    // closes when the output is gone
+    kFlushing,    // we end when the output is gone
+    kLingering,   // we have ended, the peer has not
     kClosing,     // the close op is under way; all others are coming home
   };
 
   static void HandleReadDone(Op& op);
   static void HandleWriteDone(Op& op);
   static void HandleCloseDone(Op& op);
+  static void HandleLinger(Timer& timer);
   void HandleBlockFree() override;
 
   void Reset(Reactor& reactor, BlockLender& lender, ConnectionHandler& handler, Socket socket);
   void StartReading();
+  void StartRecv();
   void StartSending();
+  void EndSending();
   void Fail(NetError error, int system_code);
   void StartClose();
   void ReturnBlock();
@@ -94,6 +104,7 @@ class Connection final : private BlockBorrower {
   std::string sending_;
   size_t sent_size_ = 0;
   Op read_op_, write_op_, close_op_;
+  Timer linger_;
 };
 
 }  // namespace postern

@@ -29,7 +29,7 @@ void Listener::Accept() { reactor_->Start(accept_op_); }
 void Listener::HandleAcceptDone(Op& op) {
   Listener& self = *static_cast<Listener*>(op.owner);
   if (self.closing_) {
-    if (op.result >= 0) CloseNow(op.accepted);
+    if (op.result >= 0) self.reactor_->sockets().CloseNow(op.accepted);
     return;
   }
   if (op.result >= 0) {
@@ -54,6 +54,6 @@ void Listener::HandleCloseDone(Op& op) {
   self.handler_->HandleListenerClosed();
 }
 
-SocketAddress Listener::address() const { return LocalAddress(socket_); }
+SocketAddress Listener::address() const { return reactor_->sockets().LocalAddress(socket_); }
 
 }  // namespace postern

@@ -1,4 +1,4 @@
-// Op is one thing asked of the operating system: accept, connect, wait for input, receive, send, or close.
+// Op is one thing asked of the operating system: accept, connect, wait for input, receive, send, or the end.
 //
 // Its starter owns it, on the thread of its poller. From Start() until its `done` is called it belongs to the poller,
 // and neither it nor the memory it names may move. The result never arrives inside the call that started it.
@@ -24,9 +24,11 @@ enum class OpKind : uint8_t {
   kAccept,         // result: `accepted` and `peer`
   kConnect,        // in: `peer`
   kAwaitReadable,  // input, the peer's end or an error can be had; takes nothing, pins no memory
-  kRecv,           // in: `recv_bytes`; result: how many came, 0 at the peer's end
-  kSend,           // in: `send_bytes`; result: how many went, perhaps fewer
-  kClose,          // all others of this socket come home first, as cancelled
+  kRecv,   // in: `recv_bytes`; result: how many came, 0 at the peer's end. After an await-readable came home the
+           // bytes are there when Start() returns, and only the result comes later
+  kSend,   // in: `send_bytes`; result: how many went, perhaps fewer
+  kClose,  // in: `reset`, to break the connection instead of ending it; all others of this socket come home first, as
+           // cancelled
 };
 
 enum class NetError : uint8_t {
@@ -47,6 +49,7 @@ struct Op {
   Socket socket;
   std::span<char> recv_bytes = {};
   std::string_view send_bytes = {};
+  bool reset = false;
   SocketAddress peer;
   Socket accepted;
 

@@ -1,7 +1,8 @@
 // Poller starts ops and tells which are done: the seam to the operating system.
 //
 // One reactor owns it; all but Wake() is called on that reactor's thread. The seam is completion-shaped, as IOCP is;
-// epoll and the simulator imitate that, and tests/net/poller_conformance_test holds all of them to the same behaviour.
+// epoll and the simulator imitate that, and tests/net/poller_conformance_epoll_test.cc holds all of them to the same
+// behaviour.
 
 #ifndef POSTERN_NET_POLLER_H_
 #define POSTERN_NET_POLLER_H_
@@ -11,6 +12,7 @@
 
 #include "core/clock.h"
 #include "net/op.h"
+#include "net/socket.h"
 
 namespace postern {
 
@@ -28,6 +30,9 @@ class Poller {
   // Sleeps until something is done, Wake() is called or `timeout_max` has passed; appends what is done to `done`, in
   // order.
   virtual void Wait(Duration timeout_max, std::vector<Op*>& done) = 0;
+
+  // The sockets that ops may be about.
+  virtual Sockets& sockets() = 0;
 
   // Ends a Wait(), or makes the next one return at once. Any thread.
   virtual void Wake() = 0;

@@ -1,7 +1,7 @@
 // Completions over epoll.
 //
-// Every socket is registered once, edge-triggered, and remembered as readable or writable until a call says otherwise:
-// so no call is made in vain, and none of epoll_ctl's on the hot path. Start() makes the call at once when it may
+// Every socket is registered once, edge-triggered, and what it is ready for is remembered until a call says otherwise:
+// so hardly a call is made in vain, and none of epoll_ctl's on the hot path. Start() makes the call at once when it may
 // succeed; the completion waits for the next Wait().
 
 #include <sys/epoll.h>
@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "absl/log/check.h"
 #include "net/poller.h"
@@ -26,12 +25,29 @@ constexpr int kEventsPerWait = 256;
 // others must not starve.
 constexpr int kWaitsWithoutPollMax = 3;
 
+constexpr uint32_t kStreamEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+// Of several reactors that sleep, one is woken for a new connection; those that are awake hear of it too, and find
+// EAGAIN when another was faster.
+constexpr uint32_t kListenerEvents = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE;
+constexpr uint32_t kEndEvents = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+
+// Makes `call` until no signal interrupts it.
+template <typename Call>
+ssize_t Insist(Call call) {
+  ssize_t result;
+  do {
+    result = call();
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
+bool WouldBlock(ssize_t result) { return result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK); }
+
 class EpollPoller final : public Poller {
  public:
   EpollPoller() : epoll_(epoll_create1(EPOLL_CLOEXEC)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     PCHECK(epoll_ >= 0 && wake_ >= 0) << "no epoll or eventfd to be had";
-    epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.fd = wake_}};
-    PCHECK(epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) == 0);
+    Register(wake_, EPOLLIN | EPOLLET);
   }
   ~EpollPoller() override {
     ::close(epoll_);
@@ -42,32 +58,26 @@ class EpollPoller final : public Poller {
     op.result = 0;
     op.error = NetError::kNone;
     op.system_code = 0;
-    SocketState& state = StateOf(op.socket);
+    SocketState& state = StateOf(op);
     switch (op.kind) {
       case OpKind::kAccept:
       case OpKind::kAwaitReadable:
       case OpKind::kRecv:
         CHECK(state.reader == nullptr) << "two readers on one socket";
         state.reader = &op;
-        if (state.readable) TryRead(state);
+        if (state.readable != Readable::kNo) TryRead(state);
         return;
       case OpKind::kConnect:
-        CHECK(state.writer == nullptr) << "two writers on one socket";
-        state.writer = &op;
-        StartConnect(state);
-        return;
       case OpKind::kSend:
         CHECK(state.writer == nullptr) << "two writers on one socket";
         state.writer = &op;
-        if (state.writable) TryWrite(state);
+        if (op.kind == OpKind::kConnect) {
+          StartConnect(state);
+        } else if (state.writable) {
+          TryWrite(state);
+        }
         return;
-      case OpKind::kClose:
-        if (state.reader != nullptr) Cancel(*state.reader);
-        if (state.writer != nullptr) Cancel(*state.writer);
-        state = SocketState{};
-        ::close(static_cast<int>(op.socket.handle));
-        completed_.push_back(&op);
-        return;
+      case OpKind::kClose: Close(state, op); return;
     }
   }
 
@@ -92,92 +102,120 @@ class EpollPoller final : public Poller {
     completed_.clear();
   }
 
+  Sockets& sockets() override { return SystemSockets(); }
+
   void Wake() override {
     const uint64_t one = 1;
-    // It can only fail when the counter is full, and then the wake-up is there already.
+    // Every write makes a new edge, so nobody ever has to read the counter; it is full after some hundred years.
     [[maybe_unused]] const ssize_t ignored = ::write(wake_, &one, sizeof one);
   }
 
  private:
+  enum class Readable : uint8_t {
+    kNo,
+    kMaybe,  // a receive got all that it asked for: there may be more
+    kYes,
+  };
+
   struct SocketState {
     bool registered = false;
-    bool readable = false;
+    bool listening = false;
     bool writable = false;
     bool ended = false;  // the peer's end or an error is known: from now on a read never has to wait
+    Readable readable = Readable::kNo;
     Op* reader = nullptr;
     Op* writer = nullptr;
   };
 
-  SocketState& StateOf(Socket socket) {
-    CHECK(socket.valid());
-    const auto index = static_cast<size_t>(socket.handle);
+  SocketState& StateOf(const Op& op) {
+    CHECK(op.socket.valid());
+    const auto index = static_cast<size_t>(op.socket.handle);
     if (index >= states_.size()) states_.resize(index + 1);
     SocketState& state = states_[index];
-    if (!state.registered) {
-      epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                        .data = {.fd = static_cast<int>(socket.handle)}};
-      PCHECK(epoll_ctl(epoll_, EPOLL_CTL_ADD, static_cast<int>(socket.handle), &event) == 0) << "fd " << socket.handle;
+    if (!state.registered && op.kind != OpKind::kClose) {
       state.registered = true;
-      state.writable = true;  // a fresh socket has room; if not, the first send says so
+      state.listening = op.kind == OpKind::kAccept;
+      state.writable = !state.listening;  // a fresh socket has room; if not, the first send says so
+      Register(static_cast<int>(op.socket.handle), state.listening ? kListenerEvents : kStreamEvents);
     }
     return state;
+  }
+
+  void Register(int fd, uint32_t events) {
+    epoll_event event{.events = events, .data = {.fd = fd}};
+    PCHECK(epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0) << "descriptor " << fd;
+  }
+
+  void Close(SocketState& state, Op& op) {
+    const int fd = static_cast<int>(op.socket.handle);
+    if (state.reader != nullptr) Cancel(*state.reader);
+    if (state.writer != nullptr) Cancel(*state.writer);
+    // epoll forgets a socket when its last descriptor is closed, and a listening one may have others.
+    if (state.listening) PCHECK(epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr) == 0);
+    state = SocketState{};
+    if (op.reset) SetAbortOnClose(op.socket);
+    ::close(fd);
+    Complete(op, 0, 0);
   }
 
   void Poll(Duration timeout) {
     epoll_event events[kEventsPerWait];
     // Rounded up: waking a moment before a timer is due would only make us spin until it is.
-    const int64_t timeout_ms = timeout == Duration::zero() ? 0 : (timeout.count() + 999'999) / 1'000'000;
+    const int64_t timeout_ms = (timeout.count() + 999'999) / 1'000'000;
     const int timeout_capped = static_cast<int>(std::min<int64_t>(timeout_ms, 60'000));
     const int count = epoll_wait(epoll_, events, kEventsPerWait, timeout_capped);
     PCHECK(count >= 0 || errno == EINTR);
     for (int i = 0; i < count; ++i) {
-      const int fd = events[i].data.fd;
-      const uint32_t what = events[i].events;
-      if (fd == wake_) {
-        uint64_t counter;
-        [[maybe_unused]] const ssize_t ignored = ::read(wake_, &counter, sizeof counter);
-        continue;
-      }
-      SocketState& state = states_[static_cast<size_t>(fd)];
-      if (what & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) state.ended = true;
-      if (what & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
-        state.readable = true;
-        if (state.reader != nullptr) TryRead(state);
-      }
-      if (what & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
-        state.writable = true;
-        if (state.writer != nullptr) TryWrite(state);
-      }
+      if (events[i].data.fd != wake_) HandleEvents(states_[static_cast<size_t>(events[i].data.fd)], events[i].events);
+    }
+  }
+
+  void HandleEvents(SocketState& state, uint32_t events) {
+    if (events & kEndEvents) state.ended = true;
+    if (events & (EPOLLIN | kEndEvents)) {
+      state.readable = Readable::kYes;
+      if (state.reader != nullptr) TryRead(state);
+    }
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
+      state.writable = true;
+      if (state.writer != nullptr) TryWrite(state);
     }
   }
 
   void TryRead(SocketState& state) {
     Op& op = *state.reader;
-    const int fd = static_cast<int>(op.socket.handle);
-    int64_t result = 0;
-    switch (op.kind) {
-      case OpKind::kAwaitReadable: break;
-      case OpKind::kAccept: result = AcceptOne(op); break;
-      default: do { result = ::recv(fd, op.recv_bytes.data(), op.recv_bytes.size(), 0);
-        } while (result < 0 && errno == EINTR);
-        // Fewer than asked for: there is no more for now, and new input makes a new edge.
-        if (result > 0 && static_cast<size_t>(result) < op.recv_bytes.size() && !state.ended) state.readable = false;
-    }
-    if (result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      state.readable = false;
+    const int64_t result = Read(state, op);
+    if (WouldBlock(result)) {
+      state.readable = Readable::kNo;
       return;
     }
     state.reader = nullptr;
     Complete(op, result, result < 0 ? errno : 0);
   }
 
-  static int64_t AcceptOne(Op& op) {
-    for (;;) {
-      op.accepted = AcceptSocket(op.socket, op.peer);
-      if (op.accepted.valid()) return 0;
-      // A peer that has gone before we took its connection is no failure of the listener.
-      if (errno != EINTR && errno != ECONNABORTED) return -1;
+  static int64_t Read(SocketState& state, Op& op) {
+    const int fd = static_cast<int>(op.socket.handle);
+    if (op.kind == OpKind::kAccept) return AcceptOne(op);
+    if (op.kind == OpKind::kAwaitReadable) {
+      if (state.readable == Readable::kYes) return 0;
+      char byte;  // only after a receive that got all it asked for
+      return std::min<ssize_t>(0, Insist([&] { return ::recv(fd, &byte, 1, MSG_PEEK); }));
     }
+    const ssize_t result = Insist([&] { return ::recv(fd, op.recv_bytes.data(), op.recv_bytes.size(), 0); });
+    if (result > 0 && !state.ended) {
+      // Fewer than asked for: there is no more for now, and new input makes a new edge.
+      state.readable = static_cast<size_t>(result) < op.recv_bytes.size() ? Readable::kNo : Readable::kMaybe;
+    }
+    return result;
+  }
+
+  static int64_t AcceptOne(Op& op) {
+    return Insist([&] {
+      op.accepted = AcceptSocket(op.socket, op.peer);
+      // A peer that has gone before we took its connection is no failure of the listener.
+      if (!op.accepted.valid() && errno == ECONNABORTED) errno = EINTR;
+      return op.accepted.valid() ? 0 : -1;
+    });
   }
 
   void StartConnect(SocketState& state) {
@@ -195,23 +233,21 @@ class EpollPoller final : public Poller {
 
   void TryWrite(SocketState& state) {
     Op& op = *state.writer;
-    const int fd = static_cast<int>(op.socket.handle);
     if (op.kind == OpKind::kConnect) {
-      int error = 0;
-      socklen_t size = sizeof error;
-      PCHECK(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0);
+      const int error = ConnectOutcome(op.socket);
       state.writer = nullptr;
       Complete(op, error == 0 ? 0 : -1, error);
       return;
     }
-    ssize_t result;
-    do {
-      result = ::send(fd, op.send_bytes.data(), op.send_bytes.size(), MSG_NOSIGNAL);
-    } while (result < 0 && errno == EINTR);
-    if (result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+    const ssize_t result = Insist([&] {
+      return ::send(static_cast<int>(op.socket.handle), op.send_bytes.data(), op.send_bytes.size(), MSG_NOSIGNAL);
+    });
+    if (WouldBlock(result)) {
       state.writable = false;
       return;
     }
+    // Fewer than given: there is no room for now, and when there is, that makes a new edge.
+    if (result >= 0 && static_cast<size_t>(result) < op.send_bytes.size()) state.writable = false;
     state.writer = nullptr;
     Complete(op, result, result < 0 ? errno : 0);
   }

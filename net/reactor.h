@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/doorbell.h"
 #include "net/poller.h"
+#include "net/socket.h"
 #include "net/timers.h"
 
 namespace postern {
@@ -44,6 +45,7 @@ class Reactor final : public Wakeable {
 
   void Start(Op& op) { poller_.Start(op); }
   void Cancel(Op& op) { poller_.Cancel(op); }
+  Sockets& sockets() { return poller_.sockets(); }
   Timers& timers() { return timers_; }
   MonotonicTime now() const { return now_; }  // as of this turn
   WallTime wall() const { return clock_.Wall(); }

@@ -1,7 +1,7 @@
-// Sockets as the system gives them: made, bound, set; and addresses as the system writes them.
+// Sockets makes sockets, and tells and does what needs no waiting; what may take its time is an Op for a Poller.
 //
-// Plain functions without state; whoever made a socket owns it until it gives it to a Listener or a Connection. All
-// sockets are non-blocking, are not inherited by children, and never share their port (no SO_REUSEPORT).
+// A poller has one, whose sockets its ops are about: the system's, or the simulator's. Whoever made a socket owns it
+// until it gives it to a Listener or a Connection. The system's may be used on any thread.
 
 #ifndef POSTERN_NET_SOCKET_H_
 #define POSTERN_NET_SOCKET_H_
@@ -22,22 +22,34 @@ struct SocketResult {
   std::string what = {};  // which call failed, and the system's words
 };
 
-// A socket that owns `address` and listens. The claim is exclusive: nobody can bind the same port beside us, and an
-// IPv6 wildcard does not take the IPv4 one. A UNIX socket is made with mode 0600, in place of a dead one.
-SocketResult ListenOn(const SocketAddress& address, int backlog);
+// All sockets are non-blocking, send at once what is given to them (TCP_NODELAY), are not inherited by other programs,
+// and never share their port (no SO_REUSEPORT).
+class Sockets {
+ public:
+  virtual ~Sockets() = default;
 
-// A socket to start a connect op on.
-SocketResult MakeSocketFor(const SocketAddress& peer);
+  // A socket that owns `address` and listens. The claim is exclusive: nobody can bind the same port beside us, and an
+  // IPv6 wildcard does not take the IPv4 one. A UNIX socket is made with mode 0600, in place of a dead one.
+  virtual SocketResult ListenOn(const SocketAddress& address, int backlog) = 0;
 
-// The address that a socket is bound to: with the port that the system chose for port 0.
-SocketAddress LocalAddress(Socket socket);
+  // The same listening socket by another name, for another poller: they share its waiting connections, and the port is
+  // free when the last of them is closed.
+  virtual SocketResult Duplicate(Socket listening) = 0;
 
-// Replies go out at once (TCP_NODELAY); harmless on a UNIX socket.
-void SetNoDelay(Socket socket);
-// The close that follows resets the connection instead of ending it in order.
-void SetAbortOnClose(Socket socket);
-// Closes a socket that no poller knows.
-void CloseNow(Socket socket);
+  // A socket to start a connect op to `peer` on.
+  virtual SocketResult MakeFor(const SocketAddress& peer) = 0;
+
+  // The address that a socket is bound to: with the port that the system chose for port 0.
+  virtual SocketAddress LocalAddress(Socket socket) = 0;
+
+  // Tells the peer that no more will be sent; receiving goes on. No send may be under way.
+  virtual void EndSend(Socket socket) = 0;
+
+  // Closes a socket that no poller has seen; all others are closed by an op.
+  virtual void CloseNow(Socket socket) = 0;
+};
+
+Sockets& SystemSockets();
 
 NetError ToNetError(int system_code);
 std::string SystemErrorText(int system_code);

@@ -1,6 +1,7 @@
 #include "net/socket_posix.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -71,6 +72,8 @@ SocketAddress FromSystem(const sockaddr_storage& storage) {
     address.ip.family = AddressFamily::kIPv6;
     std::memcpy(address.ip.bytes.data(), &in6.sin6_addr, 16);
     address.port = ntohs(in6.sin6_port);
+  } else if (storage.ss_family == AF_UNIX) {
+    address.path = reinterpret_cast<const sockaddr_un&>(storage).sun_path;  // empty for a socket without a name
   }
   return address;
 }
@@ -81,7 +84,7 @@ int SystemFamily(AddressFamily family) {
 
 SocketResult Failure(std::string_view call, Socket socket) {
   const int code = errno;
-  if (socket.valid()) CloseNow(socket);
+  if (socket.valid()) ::close(static_cast<int>(socket.handle));
   return {.socket = {},
           .error = ToNetError(code),
           .system_code = code,
@@ -97,59 +100,87 @@ void SetFlag(Socket socket, int level, int name, int value) {
 bool RemoveDeadUnixSocket(const SocketAddress& address) {
   struct stat info;
   if (lstat(address.path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
-  const Socket probe{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  if (!probe.valid()) return false;
-  const bool dead = !ConnectSocket(probe, address) && errno == ECONNREFUSED;
-  CloseNow(probe);
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return false;
+  const bool dead = !ConnectSocket({probe}, address) && errno == ECONNREFUSED;
+  ::close(probe);
   return dead && unlink(address.path.c_str()) == 0;
 }
 
+int BindUnix(int fd, SystemAddress& system, const SocketAddress& address) {
+  const mode_t before = umask(0177);
+  int result = bind(fd, system.get(), system.size);
+  if (result != 0 && errno == EADDRINUSE && RemoveDeadUnixSocket(address)) {
+    result = bind(fd, system.get(), system.size);
+  }
+  const int code = result == 0 ? 0 : errno;
+  umask(before);
+  errno = code;
+  return result;
+}
+
+class SystemSocketsImpl final : public Sockets {
+ public:
+  SocketResult ListenOn(const SocketAddress& address, int backlog) override {
+    SocketResult made = MakeFor(address);
+    if (!made.socket.valid()) return made;
+    const int fd = static_cast<int>(made.socket.handle);
+    SystemAddress system = ToSystem(address);
+    if (address.family() == AddressFamily::kUnix) {
+      if (BindUnix(fd, system, address) != 0) return Failure("bind", made.socket);
+    } else {
+      // On Linux this lets us bind although old connections of the port linger; it does not let two listen on it.
+      SetFlag(made.socket, SOL_SOCKET, SO_REUSEADDR, 1);
+      if (address.family() == AddressFamily::kIPv6) SetFlag(made.socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+      if (bind(fd, system.get(), system.size) != 0) return Failure("bind", made.socket);
+    }
+    if (listen(fd, backlog) != 0) return Failure("listen", made.socket);
+    return made;
+  }
+
+  SocketResult Duplicate(Socket listening) override {
+    const Socket made{fcntl(static_cast<int>(listening.handle), F_DUPFD_CLOEXEC, 0)};
+    if (!made.valid()) return Failure("fcntl(F_DUPFD_CLOEXEC)", made);
+    return {.socket = made};
+  }
+
+  SocketResult MakeFor(const SocketAddress& peer) override {
+    const Socket made{socket(SystemFamily(peer.family()), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    if (!made.valid()) return Failure("socket", made);
+    // What a listening socket accepts inherits it.
+    if (peer.family() != AddressFamily::kUnix) SetFlag(made, IPPROTO_TCP, TCP_NODELAY, 1);
+    return {.socket = made};
+  }
+
+  SocketAddress LocalAddress(Socket socket) override {
+    SystemAddress system;
+    if (getsockname(static_cast<int>(socket.handle), system.get(), &system.size) != 0) return {};
+    return FromSystem(system.storage);
+  }
+
+  void EndSend(Socket socket) override { shutdown(static_cast<int>(socket.handle), SHUT_WR); }
+
+  void CloseNow(Socket socket) override { ::close(static_cast<int>(socket.handle)); }
+};
+
 }  // namespace
 
-SocketResult ListenOn(const SocketAddress& address, int backlog) {
-  SocketResult made = MakeSocketFor(address);
-  if (!made.socket.valid()) return made;
-  const int fd = static_cast<int>(made.socket.handle);
-  SystemAddress system = ToSystem(address);
-  if (address.family() == AddressFamily::kUnix) {
-    const mode_t before = umask(0177);
-    int result = bind(fd, system.get(), system.size);
-    if (result != 0 && errno == EADDRINUSE && RemoveDeadUnixSocket(address))
-      result = bind(fd, system.get(), system.size);
-    const int code = errno;
-    umask(before);
-    errno = code;
-    if (result != 0) return Failure("bind", made.socket);
-  } else {
-    // On Linux this lets us bind although old connections of the port linger; it does not let two listen on it.
-    SetFlag(made.socket, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (address.family() == AddressFamily::kIPv6) SetFlag(made.socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    if (bind(fd, system.get(), system.size) != 0) return Failure("bind", made.socket);
-  }
-  if (listen(fd, backlog) != 0) return Failure("listen", made.socket);
-  return made;
+Sockets& SystemSockets() {
+  static SystemSocketsImpl sockets;
+  return sockets;
 }
-
-SocketResult MakeSocketFor(const SocketAddress& peer) {
-  const Socket made{socket(SystemFamily(peer.family()), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  if (!made.valid()) return Failure("socket", made);
-  return {.socket = made};
-}
-
-SocketAddress LocalAddress(Socket socket) {
-  SystemAddress system;
-  if (getsockname(static_cast<int>(socket.handle), system.get(), &system.size) != 0) return {};
-  return FromSystem(system.storage);
-}
-
-void SetNoDelay(Socket socket) { SetFlag(socket, IPPROTO_TCP, TCP_NODELAY, 1); }
 
 void SetAbortOnClose(Socket socket) {
   const linger abort{.l_onoff = 1, .l_linger = 0};
   setsockopt(static_cast<int>(socket.handle), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
 }
 
-void CloseNow(Socket socket) { ::close(static_cast<int>(socket.handle)); }
+int ConnectOutcome(Socket socket) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  PCHECK(getsockopt(static_cast<int>(socket.handle), SOL_SOCKET, SO_ERROR, &error, &size) == 0);
+  return error;
+}
 
 Socket AcceptSocket(Socket listener, SocketAddress& peer) {
   SystemAddress system;
@@ -192,7 +223,7 @@ std::string SystemErrorText(int system_code) { return std::strerror(system_code)
 
 std::optional<IpAddress> ParseIpText(std::string_view text) {
   char buffer[INET6_ADDRSTRLEN];
-  if (text.size() >= sizeof buffer) return std::nullopt;
+  if (text.size() >= sizeof buffer || text.find('\0') != std::string_view::npos) return std::nullopt;
   std::copy(text.begin(), text.end(), buffer);
   buffer[text.size()] = '\0';
   IpAddress ip;

@@ -1,10 +1,9 @@
 #include "net/timers.h"
 
-#include <algorithm>
-
 namespace postern {
 
 void Timers::Arm(Timer& timer, MonotonicTime deadline) {
+  if (timer.due) Disarm(timer);
   timer.deadline = deadline;
   if (timer.index == SIZE_MAX) {
     timer.key = deadline;
@@ -19,8 +18,16 @@ void Timers::Arm(Timer& timer, MonotonicTime deadline) {
 
 void Timers::Disarm(Timer& timer) {
   timer.deadline = kNever;
-  std::replace(due_.begin(), due_.end(), &timer, static_cast<Timer*>(nullptr));
-  if (timer.index == SIZE_MAX) return;
+  if (timer.due) {
+    due_[timer.index] = nullptr;
+    timer.due = false;
+    timer.index = SIZE_MAX;
+  } else if (timer.index != SIZE_MAX) {
+    RemoveFromHeap(timer);
+  }
+}
+
+void Timers::RemoveFromHeap(Timer& timer) {
   const size_t index = timer.index;
   Timer* last = heap_.back();
   heap_.pop_back();
@@ -39,15 +46,16 @@ void Timers::FireDue(MonotonicTime now) {
       SiftDown(0);
       continue;
     }
-    Disarm(*timer);
+    RemoveFromHeap(*timer);
+    timer->due = true;
+    timer->index = due_.size();
     due_.push_back(timer);
   }
-  // A timer's callback may disarm another one that is due: then its place here is null.
   for (size_t i = 0; i < due_.size(); ++i) {
-    if (Timer* timer = due_[i]; timer != nullptr) {
-      due_[i] = nullptr;
-      timer->fire(*timer);
-    }
+    Timer* timer = due_[i];
+    if (timer == nullptr) continue;
+    Disarm(*timer);
+    timer->fire(*timer);
   }
   due_.clear();
 }

@@ -21,7 +21,8 @@ struct Timer {
   // Of Timers:
   MonotonicTime deadline = kNever;
   MonotonicTime key = kNever;  // the time under which the heap knows it, at most `deadline`
-  size_t index = SIZE_MAX;     // its place in the heap; SIZE_MAX when it has none
+  size_t index = SIZE_MAX;     // its place in the heap, or among those that are due; SIZE_MAX when it has none
+  bool due = false;            // it fires in this call of FireDue(), unless somebody changes his mind before
 };
 
 class Timers {
@@ -40,12 +41,13 @@ class Timers {
   MonotonicTime NextDue() const { return heap_.empty() ? kNever : heap_[0]->key; }
 
  private:
+  void RemoveFromHeap(Timer& timer);
   void Place(size_t index, Timer* timer);
   void SiftUp(size_t index);
   void SiftDown(size_t index);
 
   std::vector<Timer*> heap_;  // a binary heap by key
-  std::vector<Timer*> due_;
+  std::vector<Timer*> due_;   // null where one was disarmed
 };
 
 }  // namespace postern

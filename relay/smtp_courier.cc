@@ -6,9 +6,8 @@
 namespace postern {
 
 SmtpCourier::SmtpCourier(CourierOptions options, Poller& poller, Resolver& resolver, DeliveryListener& listener,
-                         const Clock& clock, std::function<SocketResult(const SocketAddress&)> make_socket)
-    : options_(std::move(options)), clock_(clock), context_{options_, poller, resolver,
-                                                            listener, clock,  std::move(make_socket)} {}
+                         const Clock& clock)
+    : options_(std::move(options)), clock_(clock), context_{options_, poller, resolver, listener, clock} {}
 
 void SmtpCourier::Start(Attempt& attempt, const Route& route, AttemptListener& listener) {
   SmtpLink* chosen = nullptr;

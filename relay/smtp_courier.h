@@ -7,7 +7,6 @@
 #ifndef POSTERN_RELAY_SMTP_COURIER_H_
 #define POSTERN_RELAY_SMTP_COURIER_H_
 
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -19,9 +18,8 @@ namespace postern {
 
 class SmtpCourier final : public Courier {
  public:
-  // `make_socket` is MakeSocketFor, or the simulator's.
   SmtpCourier(CourierOptions options, Poller& poller, Resolver& resolver, DeliveryListener& listener,
-              const Clock& clock, std::function<SocketResult(const SocketAddress&)> make_socket = MakeSocketFor);
+              const Clock& clock);
 
   void Start(Attempt& attempt, const Route& route, AttemptListener& listener) override;
   void StopKeeping() override;

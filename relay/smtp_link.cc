@@ -157,7 +157,7 @@ void SmtpLink::HandleAnswer(MonotonicTime now) {
 
 void SmtpLink::Connect(const SocketAddress& address, MonotonicTime now) {
   peer_name_ = address.ToString();
-  const SocketResult made = context_.make_socket(address);
+  const SocketResult made = context_.poller.sockets().MakeFor(address);
   if (!made.socket.valid()) {
     NoteFailure({.code = 0, .text = absl::StrCat("no socket for ", peer_name_, ": ", made.what)}, false);
     return TryNextAddress(now);
@@ -177,7 +177,6 @@ void SmtpLink::HandleConnected() {
     NoteFailure({.code = 0, .text = absl::StrCat("cannot connect to ", peer_name_, ": ", words)}, timed_out_);
     return StartClose();
   }
-  SetNoDelay(socket_);
   context_.listener.HandleDelivery(
       {.kind = DeliveryEventKind::kConnected, .destination = route_->match, .host = peer_name_});
   if (memory_ == nullptr) memory_ = std::make_unique<char[]>(kInSize + kOutSize);

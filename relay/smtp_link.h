@@ -13,7 +13,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -46,7 +45,6 @@ struct LinkContext {
   Resolver& resolver;
   DeliveryListener& listener;
   const Clock& clock;
-  std::function<SocketResult(const SocketAddress&)> make_socket;
 };
 
 class SmtpLink {
