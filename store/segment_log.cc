@@ -196,7 +196,8 @@ absl::Status SegmentLog::ReleaseBefore(uint32_t segment) {
          (head_ == nullptr || segments_.front().number != head_->number())) {
     if (absl::Status status = MakeSpare(segments_.front()); !status.ok()) return status;
     segments_.pop_front();
-    // One after the other: what a crash leaves must have no gap, or a message could rise again whose mark is gone.
+    // One after the other, since names may reach the disk in any order: what a crash leaves must have no gap, or a
+    // message could rise again whose mark is gone.
     if (absl::Status status = directory_.Sync(); !status.ok()) return Fail(status);
   }
   return absl::OkStatus();

@@ -136,7 +136,6 @@ absl::Status SegmentLog::Recover(RecoveryReport& report) {
     segments_.pop_back();
   }
   report.segment_count = static_cast<uint32_t>(segments_.size());
-  if (absl::Status status = directory_.Sync(); !status.ok()) return status;
 
   // A reserve and a head. On a full disk the log lives without: what is queued can be read and sent.
   absl::Status status = EnsureSpares(2, 0);

@@ -1,0 +1,179 @@
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "store/file.h"
+
+namespace postern {
+namespace {
+
+std::string Scratch(std::string_view name) { return absl::StrCat(std::getenv("TEST_TMPDIR"), "/", name); }
+
+std::string ReadAll(File& file) {
+  std::string bytes(*file.Size(), '\0');
+  EXPECT_EQ(*file.ReadAt(bytes, 0), bytes.size());
+  return bytes;
+}
+
+absl::Status Write(File& file, std::string_view piece, uint64_t offset) { return file.WriteAt({&piece, 1}, offset); }
+
+TEST(FilePosix, ManyPiecesAreOneWriteOneBehindTheOther) {
+  auto directory = *OpenDirectory(Scratch("pieces"));
+  auto file = *directory->Create("file", 0);
+  // More than the system takes at once, and empty ones among them.
+  std::vector<std::string> texts;
+  for (int i = 0; i < 3000; ++i) texts.push_back(i % 7 == 0 ? "" : absl::StrCat(i, ","));
+  const std::vector<std::string_view> pieces(texts.begin(), texts.end());
+  ASSERT_TRUE(file->WriteAt(pieces, 3).ok());
+  ASSERT_TRUE(file->WriteAt({}, 0).ok());
+  std::string whole(3, '\0');
+  for (const std::string& text : texts) whole += text;
+  EXPECT_EQ(ReadAll(*file), whole);
+  ASSERT_TRUE(file->Sync().ok());
+}
+
+TEST(FilePosix, ReadsEndAtTheEnd) {
+  auto directory = *OpenDirectory(Scratch("reads"));
+  auto file = *directory->Create("file", 0);
+  ASSERT_TRUE(Write(*file, "hello", 0).ok());
+  std::string bytes(10, '?');
+  EXPECT_EQ(*file->ReadAt(bytes, 2), 3u);
+  EXPECT_EQ(bytes.substr(0, 3), "llo");
+  EXPECT_EQ(*file->ReadAt(bytes, 5), 0u);
+  EXPECT_EQ(*file->ReadAt(bytes, 500), 0u);
+}
+
+// A limit on the size of files makes the system write less than it was asked to, and then refuse.
+TEST(FilePosix, AShortWriteGoesOnAndItsEndIsAnError) {
+  auto directory = *OpenDirectory(Scratch("short"));
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit = {10, 10};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    auto file = *directory->Create("file", 0);
+    const std::vector<std::string_view> pieces = {"0123", "4567", "89ab"};
+    const absl::Status status = file->WriteAt(pieces, 0);
+    _exit(!status.ok() && absl::StrContains(status.message(), "/short/file: write: File too large") ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(ReadAll(**directory->OpenForRead("file")), "0123456789");
+}
+
+TEST(FilePosix, ErrorsNameThePathAndTheirKind) {
+  const std::string path = Scratch("errors");
+  auto directory = *OpenDirectory(path);
+  const absl::Status missing = directory->OpenForRead("none").status();
+  EXPECT_TRUE(absl::IsNotFound(missing));
+  EXPECT_EQ(missing.message(), path + "/none: open: No such file or directory");
+  EXPECT_TRUE(absl::IsNotFound(directory->Remove("none")));
+  EXPECT_TRUE(absl::IsNotFound(directory->Rename("none", "other")));
+  ASSERT_TRUE(directory->Create("there", 0).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(directory->Create("there", 0).status()));
+  EXPECT_FALSE(OpenDirectory(path + "/there").ok());
+  EXPECT_FALSE(OpenDirectory(path + "/there/below").ok());
+}
+
+TEST(FilePosix, ANewFileHasItsRoom) {
+  auto directory = *OpenDirectory(Scratch("room"));
+  auto file = *directory->Create("file", 1 << 20);
+  EXPECT_EQ(*file->Size(), 1u << 20);
+  struct stat info;
+  ASSERT_EQ(stat(Scratch("room/file").c_str(), &info), 0);
+  EXPECT_GE(info.st_blocks * 512, 1 << 20);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST(FilePosix, RenameReplacesAndReachesIntoFolders) {
+  auto directory = *OpenDirectory(Scratch("rename"));
+  ASSERT_TRUE(Write(**directory->Create("a", 0), "a", 0).ok());
+  ASSERT_TRUE(Write(**directory->Create("b", 0), "b", 0).ok());
+  ASSERT_TRUE(directory->Rename("a", "b").ok());
+  EXPECT_EQ(ReadAll(**directory->OpenForRead("b")), "a");
+  auto below = *directory->OpenSubdirectory("new");
+  ASSERT_TRUE(directory->Rename("b", "new/c").ok());
+  ASSERT_TRUE(directory->Sync().ok());
+  EXPECT_EQ(*below->List(), std::vector<std::string>{"c"});
+  EXPECT_EQ(*directory->List(), std::vector<std::string>{"new"});
+  ASSERT_TRUE(below->Remove("c").ok());
+  EXPECT_TRUE(below->List()->empty());
+}
+
+TEST(FilePosix, FoldersAreMadeWithTheirParentsAndForUsAlone) {
+  const std::string path = Scratch("deep/er/est");
+  ASSERT_TRUE(OpenDirectory(path).ok());
+  ASSERT_TRUE(OpenDirectory(path).ok());
+  struct stat info;
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+  EXPECT_GT(*(*OpenDirectory(path))->FreeSize(), 0u);
+  EXPECT_NE((*OpenDirectory(path))->FileSystem()->type, "");
+}
+
+TEST(FilePosix, ALockNamesItsHolderAndEndsWithIt) {
+  const std::string path = Scratch("lock");
+  auto directory = *OpenDirectory(path);
+  int ready[2];
+  int done[2];
+  ASSERT_EQ(pipe(ready), 0);
+  ASSERT_EQ(pipe(done), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(done[1]);
+    auto other = *OpenDirectory(path);
+    const auto lock = other->TryLock();
+    char byte = lock.ok() ? 'y' : 'n';
+    if (write(ready[1], &byte, 1) == 1 && read(done[0], &byte, 1) == 0) _exit(0);  // dies with the lock in hand
+    _exit(1);
+  }
+  char byte = 0;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  ASSERT_EQ(byte, 'y');
+  const absl::Status held = directory->TryLock().status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(held));
+  EXPECT_TRUE(absl::StartsWith(held.message(), absl::StrCat(path, ": in use by process ", child, "; "))) << held;
+  close(done[1]);
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  auto lock = directory->TryLock();
+  ASSERT_TRUE(lock.ok()) << lock.status();
+  EXPECT_TRUE(absl::IsFailedPrecondition((*OpenDirectory(path))->TryLock().status()));
+  lock->reset();
+  EXPECT_TRUE(directory->TryLock().ok());
+}
+
+TEST(FilePosix, AFullDiskIsToldAndLeavesNoHalfMadeFile) {
+  const std::string path = Scratch("small");
+  auto outside = *OpenDirectory(path);
+  if (mount("none", path.c_str(), "tmpfs", 0, "size=1m") != 0) GTEST_SKIP() << "only root can mount a small disk";
+  {
+    auto directory = *OpenDirectory(path);
+    EXPECT_TRUE(directory->FileSystem()->volatile_);
+    const absl::Status full = directory->Create("large", 16 << 20).status();
+    EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
+    EXPECT_EQ(full.message(), path + "/large: fallocate: No space left on device");
+    EXPECT_TRUE(directory->List()->empty());
+    auto file = *directory->Create("file", 0);
+    const std::string bytes(2 << 20, 'x');
+    EXPECT_TRUE(absl::IsResourceExhausted(Write(*file, bytes, 0)));
+  }
+  EXPECT_EQ(umount(path.c_str()), 0);
+}
+
+}  // namespace
+}  // namespace postern

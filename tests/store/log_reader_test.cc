@@ -1,0 +1,181 @@
+#include "store/log_reader.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "gtest/gtest.h"
+#include "store/segment_log.h"
+#include "tests/sim/sim_disk.h"
+#include "tests/store/store_fixture.h"
+
+namespace postern {
+namespace {
+
+class LogReaderTest : public testing::Test {
+ protected:
+  Position Append(NewRecord record) {
+    log_->BeginBatch();
+    Position position;
+    EXPECT_EQ(log_->Append(record, position), AppendResult::kOk);
+    EXPECT_TRUE(log_->Sync().ok());
+    return position;
+  }
+  Position Fragment(uint64_t number, std::string_view body) {
+    return Append({.kind = RecordKind::kFragment, .message = Id(number), .body = body});
+  }
+  Position Accept(uint64_t number, const std::vector<Position>& fragments, std::string_view body, uint32_t size) {
+    return Append({.kind = RecordKind::kAccepted,
+                   .message = Id(number),
+                   .head = envelope_,
+                   .body = body,
+                   .fragments = fragments,
+                   .message_size = size});
+  }
+
+  SimDisk disk_;
+  std::unique_ptr<Directory> directory_ = *disk_.Open("log");
+  std::unique_ptr<SegmentLog> log_ =
+      *SegmentLog::Open(*directory_, {.segment_size = 256 * 1024, .segment_size_min = 4096}, nullptr);
+  const std::string envelope_ = EncodeEnvelope(2);
+};
+
+TEST_F(LogReaderTest, ItFollowsTheLogAsItGrows) {
+  LogReader reader(*directory_, nullptr);
+  EXPECT_EQ(reader.Next(log_->durable()), std::nullopt);
+  const std::string body(20'000, 'x');
+  for (uint64_t i = 1; i <= 60; ++i) {  // over several segments
+    const Position position = Fragment(i, body);
+    const auto record = reader.Next(log_->durable());
+    ASSERT_TRUE(record.has_value());
+    EXPECT_EQ(record->position, position);
+    EXPECT_EQ(record->body, body);
+    EXPECT_EQ(reader.Next(log_->durable()), std::nullopt);
+  }
+  EXPECT_GT(reader.position().segment, log_->oldest_segment() + 2);
+  EXPECT_TRUE(reader.error().ok());
+}
+
+TEST_F(LogReaderTest, NothingBeyondTheFrontierIsShown) {
+  const Position first = Fragment(1, "one");
+  const Position second = Fragment(2, "two");
+  LogReader reader(*directory_, nullptr);
+  EXPECT_EQ(reader.Next(first), std::nullopt);
+  EXPECT_TRUE(reader.Next(second).has_value());
+  EXPECT_EQ(reader.Next(second), std::nullopt);
+  EXPECT_TRUE(reader.Next(log_->durable()).has_value());
+}
+
+// A directory that cannot be listed now and then.
+class Moody final : public Directory {
+ public:
+  explicit Moody(Directory& real) : real_(real) {}
+  const std::string& path() const override { return real_.path(); }
+  absl::StatusOr<std::vector<std::string>> List() override {
+    if (list_fails) return absl::InternalError("opendir: too many open files");
+    return real_.List();
+  }
+  absl::StatusOr<std::unique_ptr<File>> OpenForRead(const std::string& name) override {
+    if (open_fails) return absl::InternalError("open: too many open files");
+    return real_.OpenForRead(name);
+  }
+  absl::StatusOr<std::unique_ptr<File>> OpenForWrite(const std::string& name) override {
+    return real_.OpenForWrite(name);
+  }
+  absl::StatusOr<std::unique_ptr<File>> Create(const std::string& name, uint64_t size) override {
+    return real_.Create(name, size);
+  }
+  absl::Status Rename(const std::string& from, const std::string& to) override { return real_.Rename(from, to); }
+  absl::Status Remove(const std::string& name) override { return real_.Remove(name); }
+  absl::Status Sync() override { return real_.Sync(); }
+  absl::StatusOr<std::unique_ptr<Directory>> OpenSubdirectory(const std::string& name) override {
+    return real_.OpenSubdirectory(name);
+  }
+  absl::StatusOr<std::unique_ptr<DirectoryLock>> TryLock() override { return real_.TryLock(); }
+  absl::StatusOr<uint64_t> FreeSize() override { return real_.FreeSize(); }
+  absl::StatusOr<FileSystemInfo> FileSystem() override { return real_.FileSystem(); }
+
+  bool list_fails = false;
+  bool open_fails = false;
+
+ private:
+  Directory& real_;
+};
+
+TEST_F(LogReaderTest, APassingErrorHidesNothing) {
+  Fragment(1, "one");
+  Moody directory(*directory_);
+  LogReader reader(directory, nullptr);
+  directory.list_fails = true;
+  EXPECT_EQ(reader.Next(log_->durable()), std::nullopt);
+  EXPECT_FALSE(reader.error().ok());
+  directory.list_fails = false;
+  directory.open_fails = true;
+  EXPECT_EQ(reader.Next(log_->durable()), std::nullopt);
+  EXPECT_EQ(reader.error().message(), "open: too many open files");
+  directory.open_fails = false;
+  EXPECT_TRUE(reader.Next(log_->durable()).has_value());
+  EXPECT_TRUE(reader.error().ok());
+  EXPECT_EQ(reader.report().damage_count, 0u);
+}
+
+TEST_F(LogReaderTest, AMessageIsReadInPieces) {
+  const std::string one = Body(1, 30'000);
+  const std::string two = Body(2, 30'000);
+  const std::vector<Position> fragments = {Fragment(1, one), Fragment(1, two)};
+  const Position position = Accept(1, fragments, "end", 60'003);
+  auto reader = *MessageReader::Open(*directory_, position);
+  EXPECT_EQ(reader->message(), Id(1));
+  EXPECT_EQ(reader->size(), 60'003u);
+  EXPECT_EQ(reader->envelope_bytes(), envelope_);
+  EXPECT_EQ(reader->envelope().recipients.size(), 2u);
+  EXPECT_EQ(*reader->NextChunk(), one);
+  EXPECT_EQ(*reader->NextChunk(), two);
+  EXPECT_EQ(*reader->NextChunk(), "end");
+  EXPECT_EQ(*reader->NextChunk(), "");
+  EXPECT_EQ(*reader->NextChunk(), "");
+}
+
+TEST_F(LogReaderTest, APieceIsNeverLargerThanSaid) {
+  const std::string body = Body(1, MessageReader::kChunkSizeMax + 5);
+  const Position position = Accept(1, {}, body, static_cast<uint32_t>(body.size()));
+  auto reader = *MessageReader::Open(*directory_, position);
+  EXPECT_EQ(reader->NextChunk()->size(), MessageReader::kChunkSizeMax);
+  EXPECT_EQ(reader->NextChunk()->size(), 5u);
+  EXPECT_EQ(*reader->NextChunk(), "");
+  EXPECT_EQ(*ReadBody(*directory_, position), body);
+}
+
+TEST_F(LogReaderTest, AnEmptyMessageHasNoPieces) { EXPECT_EQ(*ReadBody(*directory_, Accept(1, {}, "", 0)), ""); }
+
+TEST_F(LogReaderTest, WhatIsMissingIsNeverPassedOver) {
+  const auto loss = [&](Position position) {
+    const auto body = ReadBody(*directory_, position);
+    EXPECT_TRUE(absl::IsDataLoss(body.status())) << body.status();
+    return std::string(body.status().message());
+  };
+  const Position mine = Fragment(1, "mine");
+  EXPECT_TRUE(absl::StrContains(loss(mine), "no message at"));
+  EXPECT_TRUE(absl::StrContains(loss({mine.segment, mine.offset + 8}), "no whole record at"));
+  EXPECT_TRUE(absl::StrContains(loss({999, 0}), "segment-0000000999: no file at 0"));
+  EXPECT_TRUE(absl::StrContains(loss(Accept(2, {mine}, "", 4)), "another record at"));
+  EXPECT_TRUE(absl::StrContains(loss(Accept(1, {Position{}}, "", 4)), "was lost before it was moved"));
+  EXPECT_TRUE(absl::StrContains(loss(Accept(1, {mine}, "", 5)), "the pieces have 4 bytes, the message 5"));
+  const Position damaged = Fragment(1, "damaged");
+  auto file = *directory_->OpenForWrite(SegmentName(damaged.segment));
+  const std::string_view rubbish = "?";
+  ASSERT_TRUE(file->WriteAt({&rubbish, 1}, damaged.offset + kRecordHeaderSize).ok());
+  EXPECT_TRUE(absl::StrContains(loss(Accept(1, {damaged}, "", 7)), "no whole record at"));
+  const Position odd = Append({.kind = RecordKind::kAccepted, .message = Id(1), .head = "no envelope"});
+  EXPECT_TRUE(absl::StrContains(loss(odd), "no envelope"));
+}
+
+TEST_F(LogReaderTest, ALostMessageStaysLostWhenAskedAgain) {
+  auto reader = *MessageReader::Open(*directory_, Accept(1, {}, "four", 5));
+  EXPECT_FALSE(reader->NextChunk().ok());
+  EXPECT_FALSE(reader->NextChunk().ok());
+}
+
+}  // namespace
+}  // namespace postern

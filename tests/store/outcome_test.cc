@@ -1,0 +1,64 @@
+#include "store/outcome.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace postern {
+namespace {
+
+TEST(Outcome, WhatIsWrittenIsRead) {
+  OutcomeWriter writer;
+  writer.Start();
+  writer.Add({.recipient = 0, .state = RecipientState::kDelivered, .attempt_count = 1, .reply = "250 OK"});
+  writer.Add({.recipient = 999, .state = RecipientState::kDeferred, .attempt_count = 65535, .next_attempt = {-5}});
+  OutcomeReader reader(writer.bytes());
+  RecipientOutcome outcome;
+  ASSERT_TRUE(reader.Next(outcome));
+  EXPECT_EQ(outcome.recipient, 0u);
+  EXPECT_EQ(outcome.state, RecipientState::kDelivered);
+  EXPECT_EQ(outcome.reply, "250 OK");
+  ASSERT_TRUE(reader.Next(outcome));
+  EXPECT_EQ(outcome.recipient, 999u);
+  EXPECT_EQ(outcome.state, RecipientState::kDeferred);
+  EXPECT_EQ(outcome.attempt_count, 65535);
+  EXPECT_EQ(outcome.next_attempt.us, -5);
+  EXPECT_EQ(outcome.reply, "");
+  EXPECT_FALSE(reader.Next(outcome));
+  EXPECT_TRUE(reader.valid());
+}
+
+TEST(Outcome, ALongReplyIsCut) {
+  OutcomeWriter writer;
+  writer.Start();
+  const std::string reply(kOutcomeReplySizeMax + 1, 'x');
+  writer.Add({.recipient = 1, .reply = reply});
+  OutcomeReader reader(writer.bytes());
+  RecipientOutcome outcome;
+  ASSERT_TRUE(reader.Next(outcome));
+  EXPECT_EQ(outcome.reply.size(), kOutcomeReplySizeMax);
+}
+
+TEST(Outcome, WhatMakesNoSenseEndsTheReading) {
+  OutcomeWriter writer;
+  writer.Start();
+  EXPECT_TRUE(OutcomeReader(writer.bytes()).valid());
+  writer.Add({.recipient = 1, .reply = "250"});
+  const std::string good(writer.bytes());
+  RecipientOutcome outcome;
+  for (size_t size = 2; size < good.size(); ++size) {
+    OutcomeReader reader(std::string_view(good).substr(0, size));
+    EXPECT_FALSE(reader.Next(outcome)) << size;
+    EXPECT_FALSE(reader.valid()) << size;
+  }
+  EXPECT_FALSE(OutcomeReader("").valid());
+  EXPECT_FALSE(OutcomeReader("\x02").valid());
+  std::string bad_state = good;
+  bad_state[5] = 99;
+  OutcomeReader reader(bad_state);
+  EXPECT_FALSE(reader.Next(outcome));
+  EXPECT_FALSE(reader.valid());
+}
+
+}  // namespace
+}  // namespace postern
