@@ -1,0 +1,153 @@
+// Session is what SMTP commands mean: verbs become replies, states, and an envelope that is being told.
+//
+// One conversation owns it, on that conversation's reactor thread. It never sees the input's bytes as such: the
+// conversation cuts lines and bodies out of them, and does what state() asks for. It allocates nothing for a message
+// once its strings have grown.
+//
+// The road of a message through the states, the good one and its ways out:
+//
+//   kReady -MAIL-> kMail -RCPT-> kRcpt -DATA-> kDataAdmission -> kData ----------------> kCommit -> kReady
+//                                  |                 |             '-> kDataRefused ---------------> kReady
+//                                  |                 '--------------------------------------------> kReady
+//                                  '----BDAT-> kChunkAdmission -> kChunk --------------> kCommit -> kReady
+//                                                    |            ^  |'-> kChunks, and back by BDAT
+//                                                    '------------|--'-> kChunkRefused -> kChunksRefused, kReady
+
+#ifndef POSTERN_SMTP_SESSION_H_
+#define POSTERN_SMTP_SESSION_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/envelope.h"
+#include "core/handoff.h"
+#include "core/message.h"
+#include "smtp/command.h"
+#include "smtp/conversation_options.h"
+#include "smtp/hop_counter.h"
+#include "smtp/line_scanner.h"
+#include "smtp/reply.h"
+#include "smtp/session_table.h"
+#include "smtp/trace.h"
+
+namespace postern {
+
+// Something worth an event line that is no reply to anybody but the peer.
+struct ConversationNote {
+  enum class Kind : uint8_t {
+    kRecipientRefused,  // `text` is the address, `code` the reply
+    kMessageRefused,    // after its body: `text` says why
+    kTooManyHops,       // the same, for a loop
+    kTimedOut,          // `text` is the stage
+    kTooManyErrors,
+    kProtocolBroken,  // what follows cannot be told from commands, or is no SMTP: the conversation was ended
+  };
+  Kind kind;
+  uint16_t code;
+  std::string text;  // comes from the peer: data, never a format
+};
+
+class Session {
+ public:
+  // `options` are lent and outlive it.
+  explicit Session(const ConversationOptions& options) : options_(options) {}
+
+  // A connection stands: everything of an earlier one is forgotten, and the greeting is said.
+  void Start(const Peer& peer, std::string& out);
+
+  SessionState state() const { return state_; }
+  // A message is being told: MAIL was accepted, and nothing has ended it yet.
+  bool in_transaction() const;
+  // What was admitted may still become a whole message. As soon as it may not, its block has to go back.
+  bool keeps_message() const;
+
+  // In a state that awaits a command: a line, without its CR LF, or why there is none.
+  void HandleLine(std::string_view line, std::string& out);
+  void HandleWrongLine(LineStatus status, std::string& out);
+
+  // In kDataAdmission and kChunkAdmission.
+  void HandleAdmission(std::string& out);
+  void HandleAdmissionRefused(HandoffResult why, std::string& out);
+
+  // In the four states of a body: bytes of it as they are stored, then its end or that of a chunk. Bytes may lead to a
+  // refusal, which is said at the end.
+  void HandleBody(std::string_view bytes);
+  void HandleBodyEnd(std::string& out);
+  // A bare CR or LF: where the message ends is anybody's guess, so the conversation does.
+  void HandleBareNewline(std::string& out);
+
+  // In kCommit; in kClosed it comes too late and changes nothing.
+  void HandleReceipt(HandoffResult result, MessageId id, std::string& out);
+
+  // In any state: the last word, or none.
+  void HandleTimeout(std::string& out);
+  void HandleShutdown(std::string& out);
+  void Close();
+
+  // The BDAT that led here.
+  uint64_t chunk_size() const { return chunk_size_; }
+  bool last_chunk() const { return last_chunk_; }
+
+  std::string_view envelope() const { return envelope_.bytes(); }
+  uint32_t recipient_count() const { return envelope_.recipient_count(); }
+  uint64_t body_size() const { return body_size_; }  // bytes that HandleBody() was given for this message
+
+  const Peer& peer() const { return peer_; }
+  std::string_view helo() const { return helo_; }
+  std::string_view sender() const { return sender_; }  // of this message, or of the one before when there is none
+  TransferProtocol protocol() const;
+
+  std::vector<ConversationNote> TakeNotes() { return std::exchange(notes_, {}); }
+
+ private:
+  void HandleHello(const Command& command, std::string& out);
+  void HandleMail(const Command& command, std::string& out);
+  void HandleRcpt(const Command& command, std::string& out);
+  void HandleBdat(const Command& command, SessionCell cell, std::string& out);
+  void SayHelp(std::string& out);
+  bool MayReceive(const Path& path) const;
+
+  // A command was refused; the reply, or the end when it was one too many.
+  void Refuse(const Reply& reply, std::string& out);
+  // True when it was one too many.
+  bool CountError(std::string& out);
+  // The message is refused: the rest of it is swallowed before `reply` is said. `reply` is a constant.
+  void RefuseBody(const Reply& reply, ConversationNote::Kind kind);
+  // The message is over, however it ended.
+  void EndTransaction();
+  void End(const Reply& last_word, std::string& out);
+  void Note(ConversationNote::Kind kind, uint16_t code, std::string_view text);
+
+  const ConversationOptions& options_;
+  SessionState state_ = SessionState::kClosed;
+  Peer peer_;
+  std::string helo_;
+  bool extended_ = false;  // it said EHLO
+  uint32_t error_count_ = 0;
+  uint32_t message_count_ = 0;  // MAIL commands, as RFC 9422 counts them
+
+  // The message that is being told.
+  EnvelopeWriter envelope_;
+  std::string sender_;
+  uint8_t flags_ = 0;
+  uint64_t body_size_ = 0;
+  HopCounter hops_;
+
+  // The chunk that is coming in.
+  uint64_t chunk_size_ = 0;
+  bool last_chunk_ = false;
+
+  // kDataRefused, kChunkRefused: what will be said, and where a chunk leads then.
+  const Reply* refusal_ = nullptr;
+  SessionState after_chunk_ = SessionState::kReady;
+
+  std::string text_;  // of a reply that is composed
+  std::vector<ConversationNote> notes_;
+};
+
+}  // namespace postern
+
+#endif  // POSTERN_SMTP_SESSION_H_
