@@ -45,8 +45,9 @@ struct LimitsConfig {
 
 // [store]
 struct StoreConfig {
-  uint32_t segment_size = kSegmentSizeDefault;  // bytes, a multiple of 8
-  uint32_t spare_segments = 4;                  // files kept for reuse, per log
+  uint32_t segment_size = kSegmentSizeDefault;   // bytes, a multiple of 8
+  uint32_t spare_segments = 4;                   // files kept for reuse, per log
+  uint64_t free_size_min = kFreeSizeMinDefault;  // bytes on the disk below which no mail is taken
 };
 
 // [threads]: 0 is chosen by the machine.

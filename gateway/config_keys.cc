@@ -250,11 +250,13 @@ std::vector<ConfigKey<Config>> MakeConfigKeys() {
           "Bytes of one file of the log."),
       key("store", "spare_segments", At(&C::store, &StoreConfig::spare_segments), Count(0, 1000), "16",
           "Files that each log keeps for reuse when their mail is gone; more are removed."),
+      key("store", "free_size_min", At(&C::store, &StoreConfig::free_size_min), Size(0, 1024 * kGiB), R"("100MiB")",
+          "With less room than this on its disk the gateway takes no mail (452) and sends what is queued."),
 
       key("threads", "reactors", At(&C::threads, &ThreadsConfig::reactors), Count(0, 128), "2",
           "Threads that talk to clients. 0: chosen by the machine."),
       key("threads", "store_writers", At(&C::threads, &ThreadsConfig::store_writers), Count(0, 64), "1",
-          "Threads that write the log, each a directory of its own. 0: chosen by the machine."),
+          "Threads that write the log, each a directory of its own. 0: one, since two on one disk only sync twice."),
 
       key("relay", "retry", At(&C::relay, &R::retry, &RetryPolicy::intervals),
           ListOf(Time(milliseconds(1), 30 * kDay), 1), R"(["5m", "1h"])",
