@@ -82,11 +82,11 @@ def toml(config):
 
 
 def maildir_route(path, domain="*"):
-    return {"domain": domain, "kind": "maildir", "path": f"{path}/{{domain}}/{{local}}"}
+    return {"domain": domain, "maildir": f"{path}/{{domain}}/{{local}}"}
 
 
 def next_hop_route(*ports, domain="*", **more):
-    return {"domain": domain, "kind": "next_hop", "hosts": [f"127.0.0.1:{p}" for p in ports], **more}
+    return {"domain": domain, "next_hop": [f"127.0.0.1:{p}" for p in ports], **more}
 
 
 class Gateway:
