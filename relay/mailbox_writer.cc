@@ -78,10 +78,6 @@ void MailboxWriter::WriteFiles(MailboxJob& job, std::vector<Written>& batch) {
     }
     if (!piece.ok()) break;
   }
-  for (size_t i = first; i < batch.size(); ++i) {
-    Written& written = batch[i];
-    if (written.delivery->result.ok()) written.delivery->result = written.file->Sync();
-  }
 }
 
 absl::StatusOr<MailboxWriter::Written> MailboxWriter::StartFile(const MailboxJob& job, MailboxDelivery& delivery) {
@@ -107,6 +103,11 @@ absl::StatusOr<MailboxWriter::Written> MailboxWriter::StartFile(const MailboxJob
 }
 
 void MailboxWriter::Publish(std::vector<Written>& batch) {
+  // The first sync of the batch then commits the file system's journal for all of it.
+  for (Written& written : batch) written.file->StartSync();
+  for (Written& written : batch) {
+    if (written.delivery->result.ok()) written.delivery->result = written.file->Sync();
+  }
   absl::flat_hash_set<Maildir*> folders;
   for (Written& written : batch) {
     absl::Status& result = written.delivery->result;

@@ -27,6 +27,8 @@ class File {
   virtual absl::StatusOr<size_t> ReadAt(std::span<char> bytes, uint64_t offset) = 0;
   // All pieces one behind the other, or an error; after an error any part of them may have been written.
   virtual absl::Status WriteAt(std::span<const std::string_view> pieces, uint64_t offset) = 0;
+  // A Sync() will follow soon: whoever syncs many files starts all of them first, and waits once instead of for each.
+  virtual void StartSync() {}
   // What was written is on stable storage, with as much metadata as it takes to read it. After an error trust nothing.
   virtual absl::Status Sync() = 0;
   virtual absl::StatusOr<uint64_t> Size() = 0;

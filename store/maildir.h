@@ -48,6 +48,7 @@ class MaildirFile {
   MaildirFile(std::string name, std::unique_ptr<File> file) : name_(std::move(name)), file_(std::move(file)) {}
 
   absl::Status Append(std::string_view bytes);
+  void StartSync() { file_->StartSync(); }
   absl::Status Sync() { return file_->Sync(); }
 
   const std::string& name() const { return name_; }
