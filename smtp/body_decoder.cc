@@ -1,7 +1,6 @@
 #include "smtp/body_decoder.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "absl/log/check.h"
 
@@ -124,10 +123,7 @@ DecodeStep BodyDecoder::DecodePiece(std::string_view text, std::span<char> room)
   size_t consumed = 0;
   size_t produced = 0;
   const auto step = [&](DecodeStatus status) { return DecodeStep{status, consumed, produced}; };
-  const auto write = [&](std::string_view bytes) {
-    std::memcpy(room.data() + produced, bytes.data(), bytes.size());
-    produced += bytes.size();
-  };
+  const auto write = [&](std::string_view bytes) { produced += bytes.copy(room.data() + produced, bytes.size()); };
 
   while (consumed < text.size()) {
     const size_t room_size = room.size() - produced;
