@@ -135,8 +135,8 @@ void Session::HandleLine(std::string_view line, std::string& out) {
     case Verb::kExpn: return Refuse(kNoLists, out);
     case Verb::kHelp: SayHelp(out); break;
     case Verb::kQuit: AppendReply(kBye, out); break;
-    case Verb::kData: break;  // answered when there is a place for the message
-    case Verb::kMail:
+    case Verb::kData:  // is answered when there is a place for the message
+    case Verb::kMail:  // these have been dealt with
     case Verb::kRcpt:
     case Verb::kBdat:
     case Verb::kUnknown: break;

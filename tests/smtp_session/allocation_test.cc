@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "core/block_pool.h"
 #include "core/ring_buffer.h"

@@ -75,7 +75,6 @@ class Outside {
   void Keep(Block* block);
   void TakeOutput();
 
-  const ConversationOptions& options_;
   BlockPool pool_;
   std::vector<char> ring_memory_;
   RingBuffer ring_;
