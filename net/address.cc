@@ -25,14 +25,16 @@ std::optional<uint32_t> ParseNumber(std::string_view text, uint32_t max) {
 }  // namespace
 
 std::optional<IpAddress> IpAddress::Parse(std::string_view text) {
-  std::optional<IpAddress> ip = ParseIpText(text);
-  if (ip && ip->family == AddressFamily::kIPv6 &&
-      std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), ip->bytes.begin())) {
-    IpAddress plain{.family = AddressFamily::kIPv4};
-    std::copy_n(ip->bytes.begin() + kMappedPrefix.size(), 4, plain.bytes.begin());
-    return plain;
-  }
-  return ip;
+  const std::optional<IpAddress> ip = ParseIpText(text);
+  return ip ? ip->Unmapped() : ip;
+}
+
+IpAddress IpAddress::Unmapped() const {
+  if (family != AddressFamily::kIPv6) return *this;
+  if (!std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes.begin())) return *this;
+  IpAddress plain{.family = AddressFamily::kIPv4};
+  std::copy_n(bytes.begin() + kMappedPrefix.size(), 4, plain.bytes.begin());
+  return plain;
 }
 
 std::string IpAddress::ToString() const { return FormatIpText(*this); }

@@ -23,6 +23,8 @@ struct IpAddress {
 
   // "192.0.2.1" or "2001:db8::1"; an IPv4 address in IPv6 clothes (::ffff:192.0.2.1) becomes the IPv4 address it is.
   static std::optional<IpAddress> Parse(std::string_view text);
+  // The IPv4 address that it is, when it is one in IPv6 clothes.
+  IpAddress Unmapped() const;
   std::string ToString() const;
   bool IsWildcard() const { return bytes == std::array<uint8_t, 16>{}; }
 

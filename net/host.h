@@ -20,8 +20,15 @@ bool IsSuperuser();
 // As many descriptors as the system lets us have; returns how many that is.
 uint64_t RaiseDescriptorLimit();
 
-// Becomes `user`, with its groups, for good. Needs to be root.
-absl::Status DropPrivileges(const std::string& user);
+enum class BindRight : uint8_t { kDrop, kKeep };
+
+// Becomes `user`, with its groups, for good. Needs to be root. With kKeep the one right that stays is to listen on
+// ports below 1024, for a port that is not free yet; DropBindRight() ends that too.
+absl::Status DropPrivileges(const std::string& user, BindRight bind_right = BindRight::kDrop);
+
+// Rights belong to threads, and a new thread gets its maker's. So of a program that kept the bind right every thread
+// but the one that will use it calls this first thing, and that one when it has the port. Harmless without the right.
+void DropBindRight();
 
 enum class Signal : uint8_t { kNone, kStop, kReload };
 

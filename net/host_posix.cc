@@ -1,7 +1,9 @@
 #include <grp.h>
+#include <linux/capability.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -9,10 +11,10 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "net/host.h"
+#include "net/socket.h"
 
 namespace postern {
 namespace {
@@ -26,6 +28,14 @@ sigset_t CaughtSignals() {
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGHUP);
   return set;
+}
+
+// The calling thread's rights become `rights`, which it must have already, and nothing else.
+bool SetRights(uint32_t rights) {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  // The second half is for rights from number 32 on.
+  __user_cap_data_struct data[2] = {{.effective = rights, .permitted = rights, .inheritable = 0}, {}};
+  return syscall(SYS_capset, &header, data) == 0;
 }
 
 }  // namespace
@@ -49,20 +59,34 @@ uint64_t RaiseDescriptorLimit() {
   return limit.rlim_cur;
 }
 
-absl::Status DropPrivileges(const std::string& user) {
-  errno = 0;
+absl::Status DropPrivileges(const std::string& user, BindRight bind_right) {
   const passwd* entry = getpwnam(user.c_str());
   if (entry == nullptr) {
     return absl::NotFoundError(
         absl::StrCat("user \"", user, "\" is not known on this machine: create it, or name another"));
   }
+  const bool keep = bind_right == BindRight::kKeep && entry->pw_uid != 0;
+  // A change of the user drops all rights, unless the thread asks to keep them; all but one go right after.
+  if (keep) prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
   if (initgroups(user.c_str(), entry->pw_gid) != 0 || setgid(entry->pw_gid) != 0 || setuid(entry->pw_uid) != 0) {
-    return absl::PermissionDeniedError(absl::StrCat("cannot become user \"", user, "\": ", strerror(errno)));
+    return absl::PermissionDeniedError(absl::StrCat("cannot become user \"", user, "\": ", SystemErrorText(errno)));
+  }
+  if (keep) {
+    prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+    if (!SetRights(1u << CAP_NET_BIND_SERVICE)) {
+      return absl::PermissionDeniedError(absl::StrCat("cannot keep the right to bind: ", SystemErrorText(errno)));
+    }
   }
   // The way back must be closed, or the drop was none.
-  if (entry->pw_uid != 0 && setuid(0) == 0)
+  if (entry->pw_uid != 0 && setuid(0) == 0) {
     return absl::InternalError("the privileges came back after they were dropped");
+  }
   return absl::OkStatus();
+}
+
+void DropBindRight() {
+  // Who is root has not dropped anything, and means to stay so.
+  if (geteuid() != 0) SetRights(0);
 }
 
 void CatchSignals() {
