@@ -15,9 +15,11 @@ constexpr uint64_t kDeadSegmentsMin = 4;
 }  // namespace
 
 std::string_view QueuedMessage::reply(uint32_t recipient) const {
-  if (recipient >= recipient_count_) return {};
-  if (recipient_count_ == 1) return one_reply_.view();
-  return many_replies_ == nullptr ? std::string_view() : many_replies_[recipient].view();
+  if (several_ == nullptr) return recipient == 0 ? one_reply_.view() : std::string_view();
+  return recipient < several_->replies.size() ? several_->replies[recipient].view() : std::string_view();
+};
+if (recipient_count_ == 1) return one_reply_.view();
+return many_replies_ == nullptr ? std::string_view() : many_replies_[recipient].view();
 }
 
 const QueuedMessage* QueueIndex::Find(MessageId message) const {
@@ -67,8 +69,11 @@ QueueIndex::Change QueueIndex::Add(const RecordView& record) {
   QueuedMessage& message = Slot(slot);
   message = {};
   message.id_ = record.message;
-  message.recipient_count_ = static_cast<uint32_t>(envelope->recipients.size());
-  if (message.recipient_count_ > 1) message.many_ = std::make_unique<QueuedRecipient[]>(message.recipient_count_);
+  if (const size_t count = envelope->recipients.size(); count > 1) {
+    message.several_ = std::make_unique<QueuedMessage::Several>();
+    message.several_->recipients.resize(count);
+    message.several_->replies.resize(count);
+  }
   slots_by_id_.emplace(record.message.number, slot);
   Place(record, slot);
   if (!record.state.empty() && ApplyOutcome(record.state, slot, false) == Change::kRemoved) return Change::kNone;
@@ -121,12 +126,7 @@ QueueIndex::Change QueueIndex::ApplyOutcome(std::string_view bytes, uint32_t slo
 }
 
 void QueueIndex::SetReply(QueuedMessage& message, uint32_t recipient, std::string_view reply) {
-  if (message.recipient_count_ == 1) return message.one_reply_.Set(reply);
-  if (message.many_replies_ == nullptr) {
-    if (reply.empty()) return;
-    message.many_replies_ = std::make_unique<CompactText[]>(message.recipient_count_);
-  }
-  message.many_replies_[recipient].Set(reply);
+  (message.several_ == nullptr ? message.one_reply_ : message.several_->replies[recipient]).Set(reply);
 }
 
 void QueueIndex::Link(uint32_t slot) {

@@ -1,8 +1,8 @@
 // QueueIndex is the queue as it follows from the log: a fold over its records.
 //
 // The relay owns it, on its thread, and feeds it every record that LogReader gives, in recovery and while running. It
-// holds at most 200 bytes for a message with one recipient; envelopes and bodies stay in the log. It also knows which
-// segments are needed, and which messages have to be moved so that old ones can be freed.
+// holds at most 200 bytes for a message with one recipient, a reply of 60 bytes included; envelopes and bodies stay in
+// the log. It also knows which segments are needed, and which messages have to be moved so that old ones can be freed.
 
 #ifndef POSTERN_STORE_QUEUE_INDEX_H_
 #define POSTERN_STORE_QUEUE_INDEX_H_
@@ -39,16 +39,19 @@ class QueuedMessage {
   uint32_t oldest_segment() const { return oldest_segment_; }
   uint32_t size() const { return size_; }  // bytes of the body
   std::span<const QueuedRecipient> recipients() const {
-    return recipient_count_ == 1 ? std::span(&one_, 1)
-                                 : std::span<const QueuedRecipient>(many_.get(), recipient_count_);
+    return several_ == nullptr ? std::span(&one_, 1) : std::span<const QueuedRecipient>(several_->recipients);
   }
   // The last reply or error that was told for a recipient; empty when there was none.
   std::string_view reply(uint32_t recipient) const;
 
  private:
   friend class QueueIndex;
+  struct Several {
+    std::vector<QueuedRecipient> recipients;
+    std::vector<CompactText> replies;
+  };
   std::span<QueuedRecipient> recipients() {
-    return recipient_count_ == 1 ? std::span(&one_, 1) : std::span<QueuedRecipient>(many_.get(), recipient_count_);
+    return several_ == nullptr ? std::span(&one_, 1) : std::span<QueuedRecipient>(several_->recipients);
   }
 
   MessageId id_;
@@ -56,15 +59,13 @@ class QueuedMessage {
   uint32_t oldest_segment_ = 0;
   uint32_t size_ = 0;
   uint32_t disk_size_ = 0;  // of all its records, nearly
-  uint32_t recipient_count_ = 0;
-  uint32_t next_ = 0;  // of those with the same oldest segment; index of a slot
+  uint32_t next_ = 0;       // of those with the same oldest segment; index of a slot
   uint32_t previous_ = 0;
   uint16_t outcomes_away_ = 0;
   bool move_away_ = false;
-  QueuedRecipient one_;                          // when there is one
-  std::unique_ptr<QueuedRecipient[]> many_;      // when there are more
-  CompactText one_reply_;                        // when there is one recipient
-  std::unique_ptr<CompactText[]> many_replies_;  // when there are more and some were tried; one for each
+  QueuedRecipient one_;  // when there is one recipient
+  CompactText one_reply_;
+  std::unique_ptr<Several> several_;  // when there are more
 };
 
 class QueueIndex {
