@@ -4,32 +4,18 @@
 // "allocations" counts every operator new in a message after warm-up. It is 0, or something has been lost.
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/log/check.h"
-#include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
+#include "bench/store/allocations.h"
 #include "benchmark/benchmark.h"
 #include "core/block_pool.h"
 #include "core/ring_buffer.h"
 #include "smtp/conversation.h"
-
-namespace {
-size_t g_allocation_count = 0;
-}  // namespace
-
-void* operator new(size_t size) {
-  ++g_allocation_count;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace postern {
 namespace {
@@ -124,10 +110,10 @@ void Data(benchmark::State& state) {
     gateway.Send(body, 1460);
   };
   send();
-  const size_t before = g_allocation_count;
+  const uint64_t before = AllocationCount();
   for (auto _ : state) send();
   state.counters["allocations"] =
-      benchmark::Counter(static_cast<double>(g_allocation_count - before), benchmark::Counter::kAvgIterations);
+      benchmark::Counter(static_cast<double>(AllocationCount() - before), benchmark::Counter::kAvgIterations);
   CHECK_EQ(gateway.message_count(), state.iterations() + 1);
   state.SetItemsProcessed(state.iterations());
   state.SetBytesProcessed(state.iterations() * state.range(0));
@@ -139,10 +125,10 @@ void Pipelined(benchmark::State& state, const std::string& text, int messages_pe
   const ConversationOptions options = MakeOptions();
   Gateway gateway(options);
   gateway.Send(text);
-  const size_t before = g_allocation_count;
+  const uint64_t before = AllocationCount();
   for (auto _ : state) gateway.Send(text);
   state.counters["allocations"] =
-      benchmark::Counter(static_cast<double>(g_allocation_count - before), benchmark::Counter::kAvgIterations);
+      benchmark::Counter(static_cast<double>(AllocationCount() - before), benchmark::Counter::kAvgIterations);
   CHECK_EQ(gateway.message_count(), (state.iterations() + 1) * messages_per_text);
   state.SetItemsProcessed(state.iterations());
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(text.size()));
