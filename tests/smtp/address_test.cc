@@ -11,7 +11,7 @@ namespace postern {
 namespace {
 
 using enum AddressError;
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 AddressError Forward(std::string_view text) { return ParseForwardPath(text).error; }
 

@@ -11,7 +11,7 @@
 namespace postern {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 Command Parse(std::string_view line) { return ParseCommand(line, /*utf8=*/false); }
 
