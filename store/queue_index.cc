@@ -17,9 +17,6 @@ constexpr uint64_t kDeadSegmentsMin = 4;
 std::string_view QueuedMessage::reply(uint32_t recipient) const {
   if (several_ == nullptr) return recipient == 0 ? one_reply_.view() : std::string_view();
   return recipient < several_->replies.size() ? several_->replies[recipient].view() : std::string_view();
-};
-if (recipient_count_ == 1) return one_reply_.view();
-return many_replies_ == nullptr ? std::string_view() : many_replies_[recipient].view();
 }
 
 const QueuedMessage* QueueIndex::Find(MessageId message) const {
