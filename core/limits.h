@@ -51,6 +51,9 @@ inline constexpr size_t kBufferMemoryMaxDefault = 256ull * 1024 * 1024;
 // The log: a segment is a file, written once from its start to its end and then recycled.
 inline constexpr uint32_t kSegmentSizeDefault = 64u * 1024 * 1024;
 
+// With less room on the disk no mail is taken, and what is queued goes out (imc.md, Q189587).
+inline constexpr uint64_t kFreeSizeMinDefault = 10ull * 1024 * 1024;
+
 }  // namespace postern
 
 #endif  // POSTERN_CORE_LIMITS_H_

@@ -40,6 +40,8 @@ class StoreSetup {
   size_t log_count() const { return logs_.size(); }
   StoreWriter& writer(size_t index) { return *logs_[index]->writer; }
   Directory& directory(size_t index) { return *logs_[index]->directory; }
+  // Where all of it lies; for the thread that leads.
+  Directory& root() { return *root_; }
   // What LogMailStore is made of; lent.
   std::vector<MailLog> logs();
 

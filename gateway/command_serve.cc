@@ -1,0 +1,157 @@
+#include "gateway/command_serve.h"
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "gateway/events.h"
+#include "gateway/exit_code.h"
+#include "gateway/gateway.h"
+#include "gateway/port_claim.h"
+#include "gateway/port_diagnosis.h"
+#include "gateway/threads.h"
+#include "gateway/version.h"
+#include "net/host.h"
+#include "net/poller.h"
+#include "net/socket.h"
+#include "store/file.h"
+
+namespace postern {
+namespace {
+
+constexpr Duration kTick = std::chrono::milliseconds(250);  // for signals, a port that came free, the disk
+constexpr Duration kDrainTick = std::chrono::milliseconds(10);
+constexpr Duration kRefusalReminder = std::chrono::minutes(1);  // while a port is not ours
+constexpr int kControlBacklog = 16;
+
+void Say(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
+int ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kFailedPrecondition: return kExitTemporary;  // another process has the store
+    case absl::StatusCode::kPermissionDenied: return kExitNoPermission;
+    case absl::StatusCode::kInvalidArgument: return kExitConfig;
+    default: return kExitIoError;
+  }
+}
+
+// 128 bits that nobody guesses: whoever shows them in HELP is this process.
+std::string MakeIdentity() {
+  std::random_device random;
+  std::string identity;
+  for (int i = 0; i < 4; ++i) absl::StrAppendFormat(&identity, "%08x", random());
+  return identity;
+}
+
+// One run of the gateway, as main lives it: claim the ports, become who we shall be, open, serve, drain.
+class Service {
+ public:
+  explicit Service(const Config& config) : config_(config), claim_(config.listen, SystemSockets()) {}
+
+  int Run() {
+    CatchSignals();  // before any thread is started, so that they all leave signals to us
+    RaiseDescriptorLimit();
+    if (const int code = FirstClaim(); code != kExitOk) return code;
+    if (const absl::Status status = BecomeUser(); !status.ok()) return Fail(status);
+    const World world{.clock = clock_, .make_poller = MakeSystemPoller, .open_directory = OpenDirectory};
+    absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Open(config_, world, events_, MakeIdentity());
+    if (!gateway.ok()) return Fail(gateway.status());
+    const SocketResult control =
+        SystemSockets().ListenOn(SocketAddress::Unix(config_.control_socket()), kControlBacklog);
+    if (!control.socket.valid()) {
+      return Fail(absl::InternalError(absl::StrCat(config_.control_socket(), ": ", control.what)));
+    }
+    (*gateway)->ListenControl(control.socket);
+    Serve(**gateway);
+    events_.Write(Event::kStopped, {{"pid", absl::StrCat(ProcessId())}});
+    return kExitOk;
+  }
+
+ private:
+  // Another program's hold may be waited out, if that is wished; nothing else goes away by itself.
+  int FirstClaim() {
+    const std::vector<PortClaim::Refusal> refusals = claim_.TryClaim();
+    TellRefusals(refusals);
+    for (const PortClaim::Refusal& refusal : refusals) {
+      if (refusal.result.error == NetError::kNoPermission) return kExitNoPermission;
+      if (refusal.result.error != NetError::kAddressInUse) return kExitOsError;
+      if (config_.on_port_conflict == PortConflict::kFail) return kExitUnavailable;
+    }
+    return kExitOk;
+  }
+
+  void ClaimAgain() {
+    const std::vector<PortClaim::Refusal> refusals = claim_.TryClaim();
+    if (refusals.empty()) {
+      DropBindRight();
+      return events_.Write(Event::kStarted,
+                           {{"listen", claim_.ToString()}, {"text", "the port is free and is ours now"}});
+    }
+    if (clock_.Monotonic() >= tell_refusals_at_) TellRefusals(refusals);
+  }
+
+  void TellRefusals(const std::vector<PortClaim::Refusal>& refusals) {
+    for (const PortClaim::Refusal& refusal : refusals) {
+      const PortDiagnosis diagnosis = DiagnosePort(refusal.address, refusal.result);
+      const bool waits = diagnosis.error == NetError::kAddressInUse && config_.on_port_conflict != PortConflict::kFail;
+      events_.Write(Event::kCannotBind, {{"address", refusal.address.ToString()},
+                                         {"text", refusal.result.what},
+                                         {"then", waits ? "relays what is queued, and waits for the port" : "ends"}});
+      Say(diagnosis.ToString());
+    }
+    tell_refusals_at_ = clock_.Monotonic() + kRefusalReminder;
+  }
+
+  absl::Status BecomeUser() {
+    if (config_.user.empty() || !IsSuperuser()) return absl::OkStatus();
+    return DropPrivileges(config_.user, claim_.complete() ? BindRight::kDrop : BindRight::kKeep);
+  }
+
+  int Fail(const absl::Status& status) {
+    Say(absl::StrCat("postern: ", status.message(), "\n"));
+    return ExitCodeOf(status);
+  }
+
+  void Serve(Gateway& gateway) {
+    const Threads threads(gateway);
+    ListenOnClaimed(gateway);
+    events_.Write(Event::kStarted, {{"version", kVersion},
+                                    {"pid", absl::StrCat(ProcessId())},
+                                    {"host", config_.hostname},
+                                    {"listen", claim_.ToString()},
+                                    {"data_dir", config_.data_dir},
+                                    {"queued", absl::StrCat(gateway.queued_at_start())}});
+    for (;;) {
+      if (WaitForSignal(kTick) == Signal::kStop) break;
+      if (!claim_.complete()) {
+        ClaimAgain();
+        ListenOnClaimed(gateway);
+      }
+      gateway.Watch();
+    }
+    while (!gateway.Drain()) WaitForSignal(kDrainTick);
+  }
+
+  void ListenOnClaimed(Gateway& gateway) {
+    for (const Socket listening : claim_.TakeClaimed()) gateway.Listen(listening);
+  }
+
+  const Config& config_;
+  const SystemClock clock_;
+  EventLog events_{clock_, StandardErrorSink()};
+  PortClaim claim_;
+  MonotonicTime tell_refusals_at_;
+};
+
+}  // namespace
+
+int RunServe(const Config& config) { return Service(config).Run(); }
+
+}  // namespace postern

@@ -1,0 +1,132 @@
+#include "gateway/inbound.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/inbound_connection.h"
+#include "net/socket.h"
+
+namespace postern {
+namespace {
+
+// Peers that are told that they are one too many, at once; more are closed without a word.
+constexpr size_t kRefusedCountMax = 64;
+// How often a message is let in while the disk is full, to find out whether it still is.
+constexpr Duration kTrialPause = std::chrono::milliseconds(250);
+
+}  // namespace
+
+Inbound::Inbound(const InboundOptions& options, Reactor& reactor, std::vector<StoreWriter*> writers,
+                 ConnectionLedger& ledger, const AdmissionGate& gate, EventLog& events, uint8_t source,
+                 MessageId last_known)
+    : options_(options),
+      reactor_(reactor),
+      writers_(std::move(writers)),
+      ledger_(ledger),
+      gate_(gate),
+      events_(events),
+      ids_(source, last_known),
+      rings_(reactor, options.block_count_max / 2),
+      bodies_(reactor, options.block_count_max - options.block_count_max / 2),
+      receipts_((options.connection_count_max + kRefusedCountMax) * kPlacesPerMessage, reactor) {
+  reactor_.AddHook(*this);
+}
+
+Inbound::~Inbound() { reactor_.RemoveHook(*this); }
+
+void Inbound::Listen(Socket listening) {
+  open_count_.fetch_add(1, std::memory_order_release);
+  listeners_.push_back(std::make_unique<Listener>());
+  listeners_.back()->Start(reactor_, *this, listening);
+}
+
+void Inbound::HandleAccepted(Socket socket, const SocketAddress& peer) {
+  const bool trusted = Trusts(peer.ip);
+  const ConnectionLedger::Entry entry = ledger_.TryEnter(peer.ip, trusted);
+  InboundConnection* connection = TakeConnection();
+  if (connection == nullptr) {
+    if (entry == ConnectionLedger::Entry::kEntered) ledger_.Leave(peer.ip, trusted);
+    return reactor_.sockets().CloseNow(socket);
+  }
+  if (entry == ConnectionLedger::Entry::kEntered) return connection->Start(socket, peer, trusted);
+  const std::string_view from = entry == ConnectionLedger::Entry::kTooManyOfAddress ? " from your address" : "";
+  events_.Write(Event::kRejected, {{"dir", "in"},
+                                   {"peer", peer.ip.ToString()},
+                                   {"code", "421"},
+                                   {"text", absl::StrCat("too many connections", from)}});
+  connection->StartRefused(
+      socket, absl::StrCat("421 4.7.0 ", options_.conversation.hostname, " too many connections", from, "\r\n"));
+}
+
+void Inbound::HandleAcceptFailed(NetError, int system_code) {
+  events_.Write(Event::kRejected,
+                {{"dir", "in"}, {"text", absl::StrCat("cannot accept: ", SystemErrorText(system_code))}});
+}
+
+void Inbound::HandleListenerClosed() {
+  std::erase_if(listeners_, [](const auto& listener) { return listener->closed(); });
+  open_count_.fetch_sub(1, std::memory_order_release);
+}
+
+void Inbound::Shutdown() {
+  stopping_ = true;
+  for (const auto& listener : listeners_) listener->Close();
+  for (const auto& connection : connections_) {
+    if (connection->in_use()) connection->Shutdown();
+  }
+}
+
+void Inbound::Abort(bool hard) {
+  for (const auto& connection : connections_) {
+    if (connection->in_use()) connection->Abort(hard);
+  }
+}
+
+void Inbound::RunTurn() {
+  Handoff* handoff = nullptr;
+  while (receipts_.queue.TryPop(handoff)) static_cast<InboundConnection*>(handoff->owner)->HandleReceipt(*handoff);
+  for (StoreWriter* writer : pushed_) writer->Wake();
+  pushed_.clear();
+}
+
+bool Inbound::Trusts(const IpAddress& ip) const {
+  return std::any_of(options_.trusted_networks.begin(), options_.trusted_networks.end(),
+                     [&](const IpNetwork& network) { return network.Contains(ip); });
+}
+
+InboundConnection* Inbound::TakeConnection() {
+  if (stopping_) return nullptr;
+  if (free_.empty()) {
+    if (connections_.size() == options_.connection_count_max + kRefusedCountMax) return nullptr;
+    connections_.push_back(std::make_unique<InboundConnection>(*this));
+    free_.push_back(connections_.back().get());
+  }
+  InboundConnection* connection = free_.back();
+  free_.pop_back();
+  open_count_.fetch_add(1, std::memory_order_release);
+  return connection;
+}
+
+void Inbound::GiveConnection(InboundConnection& connection) {
+  free_.push_back(&connection);
+  open_count_.fetch_sub(1, std::memory_order_release);
+}
+
+StoreWriter& Inbound::ChooseWriter() { return *writers_[next_writer_++ % writers_.size()]; }
+
+HandoffResult Inbound::MayAdmit(const StoreWriter& writer) {
+  if (writer.poisoned()) return HandoffResult::kPoisoned;
+  if (gate_.low_disk.load(std::memory_order_relaxed)) return HandoffResult::kNoRoom;
+  if (!writer.full()) return HandoffResult::kDurable;
+  if (reactor_.now() < next_trial_) return HandoffResult::kNoRoom;
+  next_trial_ = reactor_.now() + kTrialPause;
+  return HandoffResult::kDurable;
+}
+
+void Inbound::NotePushed(StoreWriter& writer) {
+  if (std::find(pushed_.begin(), pushed_.end(), &writer) == pushed_.end()) pushed_.push_back(&writer);
+}
+
+}  // namespace postern

@@ -1,0 +1,111 @@
+// Inbound is a reactor's side of the road in: it takes connections, and owns all that talk on this reactor.
+//
+// The gateway owns one for each reactor, on that reactor's thread; what it shares with the others are the writers, the
+// ledger, the gate and the event log. Connections are kept and used again, so that a message after warm-up allocates
+// nothing.
+//
+//   Listener -> InboundConnection -> Handoff -> StoreWriter        the road of a message is inbound_connection.cc
+//                      ^---------- ReceiptBox <------'
+
+#ifndef POSTERN_GATEWAY_INBOUND_H_
+#define POSTERN_GATEWAY_INBOUND_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "core/handoff.h"
+#include "core/message.h"
+#include "gateway/connection_ledger.h"
+#include "gateway/events.h"
+#include "net/address.h"
+#include "net/block_lender.h"
+#include "net/listener.h"
+#include "net/reactor.h"
+#include "smtp/conversation.h"
+#include "store/store_writer.h"
+
+namespace postern {
+
+class InboundConnection;
+
+struct InboundOptions {
+  ConversationOptions conversation;
+  std::vector<IpNetwork> trusted_networks;
+  size_t connection_count_max = kConnectionCountMaxDefault;  // of all reactors, as in the ledger
+  size_t block_count_max = kBufferMemoryMaxDefault / kBlockSize;
+};
+
+// Whether mail is taken at all: the gateway's watch over the disk closes it. Any thread.
+struct AdmissionGate {
+  std::atomic<bool> low_disk{false};
+};
+
+// Places in a writer's queue that a message in progress needs: its fragments on their way, and its end.
+inline constexpr size_t kPlacesPerMessage = kFragmentsInFlightMax + 1;
+
+class Inbound final : public TurnHook, private ListenerHandler {
+ public:
+  // All is lent and outlives it. `source` tells the ids of this reactor from the others'; they go on after
+  // `last_known`.
+  Inbound(const InboundOptions& options, Reactor& reactor, std::vector<StoreWriter*> writers, ConnectionLedger& ledger,
+          const AdmissionGate& gate, EventLog& events, uint8_t source, MessageId last_known);
+  ~Inbound() override;
+
+  // Takes connections from `listening`, which it owns from here on.
+  void Listen(Socket listening);
+  // No new connections; conversations end with 421 between messages, and after the one that is coming in.
+  void Shutdown();
+  // Ends them now: `hard` without a last word.
+  void Abort(bool hard);
+
+  // TurnHook: takes receipts, wakes the writers.
+  void RunTurn() override;
+  bool HasWork() const override { return !receipts_.queue.LooksEmpty(); }
+
+  // Listeners that are open and connections that are not quite gone, receipts to come included. Any thread.
+  size_t open_count() const { return open_count_.load(std::memory_order_acquire); }
+
+ private:
+  friend class InboundConnection;
+
+  void HandleAccepted(Socket socket, const SocketAddress& peer) override;
+  void HandleAcceptFailed(NetError error, int system_code) override;
+  void HandleListenerClosed() override;
+
+  bool Trusts(const IpAddress& ip) const;
+  InboundConnection* TakeConnection();
+  // `connection` is quite gone.
+  void GiveConnection(InboundConnection& connection);
+  StoreWriter& ChooseWriter();
+  // Why no message may begin now, or kDurable.
+  HandoffResult MayAdmit(const StoreWriter& writer);
+  // `writer` will be woken at the end of this turn.
+  void NotePushed(StoreWriter& writer);
+
+  const InboundOptions& options_;
+  Reactor& reactor_;
+  const std::vector<StoreWriter*> writers_;
+  ConnectionLedger& ledger_;
+  const AdmissionGate& gate_;
+  EventLog& events_;
+  MessageIdSource ids_;
+  BlockLender rings_;   // for input; apart from bodies', so that neither can starve the other
+  BlockLender bodies_;  // for fragments
+  ReceiptBox receipts_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<InboundConnection>> connections_;
+  std::vector<InboundConnection*> free_;
+  std::vector<StoreWriter*> pushed_;
+  size_t next_writer_ = 0;
+  MonotonicTime next_trial_;  // of a full disk
+  bool stopping_ = false;
+  std::atomic<size_t> open_count_{0};
+};
+
+}  // namespace postern
+
+#endif  // POSTERN_GATEWAY_INBOUND_H_

@@ -1,0 +1,280 @@
+// The road in, for one peer: what the conversation wants, one case each, and what comes back.
+
+#include "gateway/inbound_connection.h"
+
+#include <utility>
+
+#include "absl/log/check.h"
+#include "absl/strings/str_cat.h"
+
+namespace postern {
+
+InboundConnection::InboundConnection(Inbound& inbound)
+    : inbound_(inbound), conversation_(inbound.options_.conversation) {
+  for (Handoff& handoff : handoffs_) {
+    handoff.home = &inbound.receipts_;
+    handoff.owner = this;
+    home_[home_count_++] = &handoff;
+  }
+  timer_.owner = this;
+  timer_.fire = HandleTimer;
+}
+
+void InboundConnection::Start(Socket socket, const SocketAddress& peer, bool trusted) {
+  CHECK(state_ == State::kFree && home_count_ == handoffs_.size());
+  state_ = State::kTalking;
+  refused_ = peer_ended_ = false;
+  trusted_ = trusted;
+  address_ = peer.ip;
+  peer_text_ = peer.ip.ToString();
+  inbound_.events_.Write(Event::kConnected,
+                         {{"dir", "in"}, {"peer", peer_text_}, {"port", absl::AlphaNum(peer.port).Piece()}});
+  connection_.Start(inbound_.reactor_, inbound_.rings_, *this, socket);
+  conversation_.Start({.address = peer_text_, .trusted = trusted}, connection_.output(), inbound_.reactor_.now());
+  Pump();
+}
+
+void InboundConnection::StartRefused(Socket socket, std::string_view reply) {
+  state_ = State::kTalking;
+  refused_ = true;
+  peer_ended_ = false;
+  connection_.Start(inbound_.reactor_, inbound_.rings_, *this, socket);
+  connection_.output() = reply;
+  Close();
+}
+
+void InboundConnection::HandleInput(Connection&) {
+  if (state_ == State::kTalking) Pump();
+}
+
+void InboundConnection::HandlePeerEnd(Connection&) {
+  peer_ended_ = true;
+  if (state_ == State::kTalking) Pump();
+}
+
+void InboundConnection::HandleDrained(Connection&) {
+  if (state_ == State::kTalking) Continue();
+}
+
+void InboundConnection::Continue() {
+  Pump();
+  connection_.Resume();
+}
+
+void InboundConnection::Pump() {
+  state_ = State::kTalking;
+  while (state_ == State::kTalking) {
+    const Want want = conversation_.Pump(connection_.input(), connection_.output(), inbound_.reactor_.now());
+    TellNotes();
+    switch (want) {
+      case Want::kInput:
+        if (!peer_ended_) return Await();
+        conversation_.HandlePeerEnd();
+        break;
+      case Want::kDrain: return Await();
+      case Want::kAdmission: Admit(); break;
+      case Want::kFragment: HandOff(); break;
+      case Want::kReceipt: Commit(); break;
+      case Want::kRelease: Release(); break;
+      case Want::kClose: Close(); break;
+    }
+  }
+}
+
+// The peer has the word, until the deadline.
+void InboundConnection::Await() {
+  connection_.Flush();
+  if (conversation_.deadline() != kNever) inbound_.reactor_.timers().Arm(timer_, conversation_.deadline());
+}
+
+// 354 is a promise: it is given with places for all that the message may need of the writer, and a block in hand.
+void InboundConnection::Admit() {
+  state_ = State::kAdmitting;
+  if (writer_ != nullptr) return;  // the end of an abandoned message is still away
+  StoreWriter& writer = inbound_.ChooseWriter();
+  const HandoffResult answer = inbound_.MayAdmit(writer);
+  if (answer == HandoffResult::kDurable) {
+    Block* block = TakeBlock();
+    if (block == nullptr) return;
+    if (writer.TryReserve(kPlacesPerMessage)) {
+      writer_ = &writer;
+      message_ = inbound_.ids_.Next(inbound_.reactor_.wall());
+      handed_off_ = false;
+      conversation_.Admit(message_, block, inbound_.reactor_.wall());
+    } else {
+      inbound_.bodies_.Give(block);
+      conversation_.Refuse(HandoffResult::kNoRoom);
+    }
+  } else {
+    conversation_.Refuse(answer);
+  }
+  state_ = State::kTalking;
+}
+
+// One handoff is always kept for the end of the message.
+void InboundConnection::HandOff() {
+  state_ = State::kHandingOff;
+  if (home_count_ == 1) return;
+  Push(HandoffKind::kFragment, conversation_.TakeFragment(), {});
+  Refill();
+}
+
+// The full block has gone before another is asked for: nobody holds one while he waits for one.
+void InboundConnection::Refill() {
+  state_ = State::kRefilling;
+  Block* block = TakeBlock();
+  if (block == nullptr) return;
+  conversation_.GiveBlock(block);
+  state_ = State::kTalking;
+}
+
+void InboundConnection::Commit() {
+  state_ = State::kCommitting;
+  const WholeMessage whole = conversation_.TakeMessage();
+  size_ = whole.size;
+  recipient_count_ = whole.recipient_count;
+  committed_at_ = inbound_.reactor_.now();
+  Push(HandoffKind::kAccepted, whole.block, whole.envelope);
+  connection_.Flush();  // replies to what came before, in a pipeline
+}
+
+// What was admitted will not come: the writer forgets what it has of it.
+void InboundConnection::Release() {
+  if (Block* block = conversation_.TakeReleased(); block != nullptr) inbound_.bodies_.Give(block);
+  if (handed_off_) return Push(HandoffKind::kAbandoned, nullptr, {});
+  std::exchange(writer_, nullptr)->GiveBack(kPlacesPerMessage);
+}
+
+void InboundConnection::Close() {
+  state_ = State::kClosing;
+  connection_.CloseAfterFlush();
+}
+
+void InboundConnection::Push(HandoffKind kind, Block* body, std::string_view head) {
+  Handoff& handoff = *home_[--home_count_];
+  handoff.kind = kind;
+  handoff.result = HandoffResult::kPending;
+  handoff.message = message_;
+  handoff.head = head;
+  handoff.body = body;
+  CHECK(writer_->TryPush(&handoff)) << "a place was reserved";
+  handed_off_ = true;
+  inbound_.NotePushed(*writer_);
+}
+
+void InboundConnection::HandleReceipt(Handoff& handoff) {
+  home_[home_count_++] = &handoff;
+  if (handoff.body != nullptr) inbound_.bodies_.Give(handoff.body);
+  const bool last = handoff.kind != HandoffKind::kFragment;
+  if (last) std::exchange(writer_, nullptr)->GiveBack(kPlacesPerMessage);
+  if (handoff.kind == HandoffKind::kAccepted) {
+    if (handoff.result == HandoffResult::kDurable) TellReceived();
+    conversation_.HandleReceipt(handoff.result);
+  }
+  switch (state_) {
+    case State::kGone: return LeaveIfDone();
+    case State::kCommitting:
+      if (handoff.kind == HandoffKind::kAccepted) Continue();
+      return;
+    case State::kAdmitting:
+    case State::kHandingOff: return Continue();
+    default: return;
+  }
+}
+
+Block* InboundConnection::TakeBlock() {
+  if (waiting_for_block_) return nullptr;
+  Block* block = inbound_.bodies_.TryTake(*this);
+  waiting_for_block_ = block == nullptr;
+  return block;
+}
+
+void InboundConnection::HandleBlockFree() {
+  waiting_for_block_ = false;
+  if (state_ == State::kRefilling) Refill();
+  if (state_ == State::kTalking || state_ == State::kAdmitting) Continue();
+}
+
+void InboundConnection::HandleTimer(Timer& timer) {
+  InboundConnection& self = *static_cast<InboundConnection*>(timer.owner);
+  // While the conversation waits for us, or is over, it has no deadline; the next wait for the peer arms it again.
+  if (self.conversation_.deadline() > self.inbound_.reactor_.now()) return;
+  self.conversation_.HandleTimeout();
+  self.Continue();
+}
+
+void InboundConnection::Shutdown() {
+  if (refused_ || state_ == State::kClosing || state_ == State::kGone) return;
+  conversation_.HandleShutdown();
+  if (state_ == State::kTalking) Continue();
+}
+
+void InboundConnection::Abort(bool hard) {
+  if (state_ == State::kGone) return;
+  if (hard) return connection_.Abort(/*reset=*/true);
+  if (refused_ || state_ == State::kClosing || state_ == State::kCommitting) return;
+  conversation_.HandleAbort();
+  Continue();
+}
+
+void InboundConnection::HandleClosed(Connection&) {
+  inbound_.reactor_.timers().Disarm(timer_);
+  if (std::exchange(waiting_for_block_, false)) inbound_.bodies_.Forget(*this);
+  if (state_ != State::kClosing && state_ != State::kCommitting) {
+    conversation_.HandlePeerEnd();
+    for (;;) {
+      const Want want = conversation_.Pump(connection_.input(), connection_.output(), inbound_.reactor_.now());
+      if (want == Want::kClose) break;
+      CHECK(want == Want::kRelease);
+      Release();
+    }
+    TellNotes();
+  }
+  state_ = State::kGone;
+  if (!refused_) inbound_.ledger_.Leave(address_, trusted_);
+  LeaveIfDone();
+}
+
+void InboundConnection::LeaveIfDone() {
+  if (home_count_ < handoffs_.size()) return;
+  state_ = State::kFree;
+  inbound_.GiveConnection(*this);
+}
+
+void InboundConnection::TellNotes() {
+  for (const ConversationNote& note : conversation_.TakeNotes()) {
+    Event event = Event::kRejected;
+    std::string_view key = "text";
+    switch (note.kind) {
+      case ConversationNote::Kind::kRecipientRefused: key = "recipient"; break;
+      case ConversationNote::Kind::kTooManyHops: event = Event::kTooManyHops; break;
+      case ConversationNote::Kind::kTimedOut:
+        event = Event::kTimedOut;
+        key = "stage";
+        break;
+      case ConversationNote::Kind::kMessageRefused:
+      case ConversationNote::Kind::kTooManyErrors:
+      case ConversationNote::Kind::kProtocolBroken: break;
+    }
+    inbound_.events_.Write(event, {{"dir", "in"},
+                                   {"peer", peer_text_},
+                                   {"helo", conversation_.helo()},
+                                   {"sender", conversation_.sender()},
+                                   {"code", absl::AlphaNum(note.code).Piece()},
+                                   {key, note.text}});
+  }
+}
+
+void InboundConnection::TellReceived() const {
+  const MessageIdText id = ToText(message_);
+  const Duration commit = inbound_.reactor_.now() - committed_at_;
+  inbound_.events_.Write(Event::kReceived, {{"id", {id.data(), id.size()}},
+                                            {"peer", peer_text_},
+                                            {"helo", conversation_.helo()},
+                                            {"sender", conversation_.sender()},
+                                            {"recipients", absl::AlphaNum(recipient_count_).Piece()},
+                                            {"size", absl::AlphaNum(size_).Piece()},
+                                            {"commit_us", absl::AlphaNum(commit.count() / 1000).Piece()}});
+}
+
+}  // namespace postern

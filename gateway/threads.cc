@@ -1,0 +1,48 @@
+#include "gateway/threads.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "net/host.h"
+
+namespace postern {
+
+Threads::Threads(Gateway& gateway) : gateway_(gateway) {
+  for (size_t i = 0; i < gateway.writer_count(); ++i) {
+    Start(workers_, "store-writer", [&writer = gateway.writer(i), this] { writer.Run(stop_workers_); });
+  }
+  Start(workers_, "mailbox-writer", [this] {
+    LowerThreadPriority();  // taking mail in comes before putting it away
+    gateway_.mailboxes().Run(stop_workers_);
+  });
+  Start(workers_, "resolver", [this] { gateway_.resolver().Run(stop_workers_); });
+  const auto turn = [this](Reactor& reactor) {
+    return [&reactor, this] {
+      while (!stop_reactors_.load(std::memory_order_acquire)) reactor.Turn();
+    };
+  };
+  Start(reactors_, "relay", turn(gateway.relay_reactor()));
+  for (size_t i = 0; i < gateway.reactor_count(); ++i) Start(reactors_, "reactor", turn(gateway.reactor(i)));
+}
+
+Threads::~Threads() {
+  stop_reactors_.store(true, std::memory_order_release);
+  gateway_.relay_reactor().Wake();
+  for (size_t i = 0; i < gateway_.reactor_count(); ++i) gateway_.reactor(i).Wake();
+  for (std::thread& thread : reactors_) thread.join();
+  stop_workers_.store(true, std::memory_order_release);
+  gateway_.mailboxes().Wake();
+  gateway_.resolver().Wake();
+  for (size_t i = 0; i < gateway_.writer_count(); ++i) gateway_.writer(i).Wake();
+  for (std::thread& thread : workers_) thread.join();
+}
+
+void Threads::Start(std::vector<std::thread>& group, const char* name, std::function<void()> run) {
+  group.emplace_back([name, run = std::move(run)] {
+    DropBindRight();
+    NameThread(name);
+    run();
+  });
+}
+
+}  // namespace postern
