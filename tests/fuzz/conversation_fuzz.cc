@@ -26,7 +26,7 @@ namespace {
 constexpr size_t kChoicesSize = 6;
 
 struct Choices {
-  uint8_t options;     // bits: normalize, trusted, small limits
+  uint8_t options;     // bits: normalize, trusted, small limits, swelling
   uint8_t admissions;  // an Answer in two bits, four times
   uint8_t receipts;    // the same
   uint8_t event;       // 0 to 3: nothing, time passes, shutdown, abort; in bits 2 to 7 how blocks are answered
@@ -63,9 +63,23 @@ void Settle(Outside& outside) {
   while (outside.waiting()) outside.GiveAnswer(Answer::kYes);
 }
 
-void Send(std::string_view bytes, std::optional<std::minstd_rand> random, Outside& outside) {
+// A fuzzer's input is small and a block is not: here each of the first bytes \xFF stands for a long run.
+std::string Swell(std::string_view bytes) {
+  constexpr size_t kRunSize = 20'000;
+  constexpr int kRunCountMax = 6;
+  std::string swollen;
+  int run_count = 0;
+  for (const char byte : bytes) {
+    const bool run = byte == '\xFF' && run_count++ < kRunCountMax;
+    swollen.append(run ? kRunSize : 1, run ? 'x' : byte);
+  }
+  return swollen;
+}
+
+void Send(std::string_view bytes, std::minstd_rand* random, Outside& outside) {
   while (!bytes.empty()) {
-    const size_t size = random ? std::min<size_t>(bytes.size(), 1 + (*random)() % 40) : bytes.size();
+    size_t size = bytes.size();
+    if (random != nullptr) size = std::min<size_t>(size, 1 + (*random)() % ((*random)() % 4 == 0 ? 30'000 : 40));
     outside.Send(bytes.substr(0, size));
     bytes.remove_prefix(size);
   }
@@ -93,7 +107,8 @@ void CheckRecord(const ConversationOptions& options, const Outside& outside) {
   }
 }
 
-std::string Play(const Choices& choices, std::string_view bytes, std::optional<std::minstd_rand> random) {
+// In one piece when `random` is null.
+std::string Play(const Choices& choices, std::string_view bytes, std::minstd_rand* random) {
   const ConversationOptions options = MakeOptions(choices);
   Outside outside(options, {.address = "192.0.2.7", .trusted = (choices.options & 2) != 0});
   for (int i = 0; i < 8; i += 2) {
@@ -123,8 +138,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace postern;  // NOLINT(google-build-using-namespace): the entry point cannot be inside
   if (size < kChoicesSize) return 0;
   const Choices choices{data[0], data[1], data[2], data[3], data[4], data[5]};
-  const std::string_view bytes(reinterpret_cast<const char*>(data) + kChoicesSize, size - kChoicesSize);
-  const std::string whole = Play(choices, bytes, std::nullopt);
-  CHECK_EQ(Play(choices, bytes, std::minstd_rand(choices.seed + 1u)), whole) << "the cut made a difference";
+  std::string bytes(reinterpret_cast<const char*>(data) + kChoicesSize, size - kChoicesSize);
+  if (choices.options & 8) bytes = Swell(bytes);
+  std::minstd_rand random(choices.seed + 1u);
+  CHECK_EQ(Play(choices, bytes, &random), Play(choices, bytes, nullptr)) << "the cut made a difference";
   return 0;
 }

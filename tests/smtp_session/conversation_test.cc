@@ -2,7 +2,6 @@
 
 #include "smtp/conversation.h"
 
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +33,7 @@ class ConversationTest : public testing::Test {
   Want Pump(std::string_view bytes = {}) {
     const std::span<char> room = ring_.WritableSpan();
     CHECK_LE(bytes.size(), room.size());
-    std::memcpy(room.data(), bytes.data(), bytes.size());
-    ring_.Commit(bytes.size());
+    ring_.Commit(bytes.copy(room.data(), bytes.size()));
     return conversation_.Pump(ring_, out_, kStart);
   }
   void Admit() { conversation_.Admit(ids_.Next({}), pool_.TryTake(), {}); }
