@@ -84,7 +84,7 @@ TEST_F(ConversationTest, BeginsAnewAfterItsEnd) {
 }
 
 TEST_F(ConversationTest, BeginsAnewAfterAnEndInMidLine) {
-  EXPECT_EQ(Pump("NOO"), Want::kInput);
+  EXPECT_EQ(Pump(std::string(3000, 'x')), Want::kInput);  // refused, and still being swallowed
   conversation_.HandlePeerEnd();
   EXPECT_EQ(Pump(), Want::kClose);
   Start();
@@ -173,7 +173,7 @@ TEST_F(ConversationTest, TellsOfWhomItSpeaks) {
   EXPECT_TRUE(conversation_.TakeNotes().empty());
 }
 
-// Once ended, it stays so, and says nothing more.
+// Once ended, it stays so and says nothing more, until it begins anew and knows nothing of that.
 TEST_F(ConversationTest, HasOneEnd) {
   EXPECT_EQ(Pump("QUIT\r\n"), Want::kClose);
   const std::string said = out_;
@@ -185,6 +185,8 @@ TEST_F(ConversationTest, HasOneEnd) {
   EXPECT_EQ(out_, said);
   EXPECT_TRUE(ring_.empty());
   EXPECT_EQ(conversation_.deadline(), kNever);
+  Start();
+  EXPECT_EQ(Pump("NOOP\r\n"), Want::kInput);
 }
 
 }  // namespace
