@@ -11,8 +11,8 @@
 namespace postern {
 namespace {
 
-// Peers that are told that they are one too many, at once; more are closed without a word.
-constexpr size_t kRefusedCountMax = 64;
+// Peers that are being told that they are one too many, or are saying goodbye; more are closed without a word.
+constexpr size_t kLeavingCountMax = 256;
 // How often a message is let in while the disk is full, to find out whether it still is.
 constexpr Duration kTrialPause = std::chrono::milliseconds(250);
 
@@ -30,7 +30,7 @@ Inbound::Inbound(const InboundOptions& options, Reactor& reactor, std::vector<St
       ids_(source, last_known),
       rings_(reactor, options.block_count_max / 2),
       bodies_(reactor, options.block_count_max - options.block_count_max / 2),
-      receipts_((options.connection_count_max + kRefusedCountMax) * kPlacesPerMessage, reactor) {
+      receipts_((options.connection_count_max + kLeavingCountMax) * kPlacesPerMessage, reactor) {
   reactor_.AddHook(*this);
 }
 
@@ -99,7 +99,7 @@ bool Inbound::Trusts(const IpAddress& ip) const {
 InboundConnection* Inbound::TakeConnection() {
   if (stopping_) return nullptr;
   if (free_.empty()) {
-    if (connections_.size() == options_.connection_count_max + kRefusedCountMax) return nullptr;
+    if (connections_.size() == options_.connection_count_max + kLeavingCountMax) return nullptr;
     connections_.push_back(std::make_unique<InboundConnection>(*this));
     free_.push_back(connections_.back().get());
   }

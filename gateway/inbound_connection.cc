@@ -24,6 +24,7 @@ void InboundConnection::Start(Socket socket, const SocketAddress& peer, bool tru
   CHECK(state_ == State::kFree && home_count_ == handoffs_.size());
   state_ = State::kTalking;
   refused_ = peer_ended_ = false;
+  entered_ = true;
   trusted_ = trusted;
   address_ = peer.ip;
   peer_text_ = peer.ip.ToString();
@@ -147,7 +148,13 @@ void InboundConnection::Release() {
 
 void InboundConnection::Close() {
   state_ = State::kClosing;
+  Leave();
   connection_.CloseAfterFlush();
+}
+
+// Whoever is only saying goodbye takes nobody's place.
+void InboundConnection::Leave() {
+  if (std::exchange(entered_, false)) inbound_.ledger_.Leave(address_, trusted_);
 }
 
 void InboundConnection::Push(HandoffKind kind, Block* body, std::string_view head) {
@@ -231,7 +238,7 @@ void InboundConnection::HandleClosed(Connection&) {
     TellNotes();
   }
   state_ = State::kGone;
-  if (!refused_) inbound_.ledger_.Leave(address_, trusted_);
+  Leave();
   LeaveIfDone();
 }
 

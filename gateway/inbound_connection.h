@@ -63,6 +63,7 @@ class InboundConnection final : private ConnectionHandler, private BlockBorrower
   void Commit();
   void Release();
   void Close();
+  void Leave();
   void LeaveIfDone();
   // Null when there is none; HandleBlockFree() comes when there is.
   Block* TakeBlock();
@@ -73,6 +74,7 @@ class InboundConnection final : private ConnectionHandler, private BlockBorrower
   Inbound& inbound_;
   State state_ = State::kFree;
   bool refused_ = false;  // never had a conversation
+  bool entered_ = false;  // counted in the ledger
   bool trusted_ = false;
   bool peer_ended_ = false;
   bool waiting_for_block_ = false;
