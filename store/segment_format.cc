@@ -93,7 +93,7 @@ RecordStatus DecodeRecord(std::string_view bytes, Position position, std::vector
   // The cheap look first: in a recycled file nearly everything is of an earlier life.
   if (header.segment != position.segment || header.offset != position.offset) return RecordStatus::kBadHeader;
   if (header.header_checksum != HeaderChecksum(bytes)) return RecordStatus::kBadHeader;
-  if (header.version != kVersion || header.kind < static_cast<uint8_t>(RecordKind::kFragment) ||
+  if (header.version != kVersion || header.zero != 0 || header.kind < static_cast<uint8_t>(RecordKind::kFragment) ||
       header.kind > static_cast<uint8_t>(RecordKind::kSealed)) {
     return RecordStatus::kBadHeader;
   }
