@@ -8,9 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "gateway/config_reader.h"
+#include "gateway/toml.h"
 #include "gateway/visible_text.h"
 #include "net/host.h"
-#include "toml++/toml.h"
 
 namespace postern {
 namespace {

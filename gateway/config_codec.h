@@ -17,7 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "core/clock.h"
-#include "toml++/toml.h"
+#include "gateway/toml.h"
 
 namespace postern {
 

@@ -13,7 +13,7 @@
 
 #include "gateway/config.h"
 #include "gateway/config_codec.h"
-#include "toml++/toml.h"
+#include "gateway/toml.h"
 
 namespace postern {
 

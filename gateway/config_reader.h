@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "gateway/config.h"
-#include "toml++/toml.h"
+#include "gateway/toml.h"
 
 namespace postern {
 

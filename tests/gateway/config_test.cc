@@ -266,7 +266,7 @@ TEST(ConfigTest, AllMistakesAreToldAtOnceInTheOrderOfTheFile) {
 
 TEST(ConfigTest, WhatIsNoTomlIsToldWithItsLine) {
   for (const std::string_view text :
-       {"\nhostname = \"a.example\n", "\nlisten = [\n", "\n= 5", "\nuser = \"a\"\nuser = \"b\""}) {
+       {"\nhostname = \"a.example\n", "\nlisten = [\n", "\n= 5", "\n[,]", "\n[[=]]", "\nuser = \"a\"\nuser = \"b\""}) {
     const std::vector<std::string> told = Mistakes(text);
     ASSERT_EQ(told.size(), 1u);
     EXPECT_NE(told[0].find(": not TOML: "), std::string::npos) << told[0];
