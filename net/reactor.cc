@@ -11,11 +11,8 @@ void Reactor::Turn(Duration sleep_max) {
   RunPosted();
   for (size_t i = 0; i < hooks_.size(); ++i) hooks_[i]->RunTurn();
 
-  Duration timeout = sleep_max;
-  if (timers_.NextDue() != kNever) timeout = std::min(timeout, std::max(Duration::zero(), timers_.NextDue() - now_));
   bell_.BeginSleep();
-  if (HasWork()) timeout = Duration::zero();
-  poller_.Wait(timeout, done_);
+  poller_.Wait(std::clamp(NextDue() - now_, Duration::zero(), sleep_max), done_);
   bell_.EndSleep();
 
   now_ = clock_.Monotonic();
@@ -23,6 +20,8 @@ void Reactor::Turn(Duration sleep_max) {
   for (size_t i = 0; i < done_.size(); ++i) done_[i]->done(*done_[i]);
   done_.clear();
 }
+
+MonotonicTime Reactor::NextDue() { return HasWork() ? now_ : timers_.NextDue(); }
 
 void Reactor::Post(std::function<void()> work) {
   {

@@ -35,6 +35,9 @@ class Reactor final : public Wakeable {
   // One turn. Sleeps for `sleep_max` at most when there is nothing to do.
   void Turn(Duration sleep_max = std::chrono::seconds(60));
 
+  // When a turn has something to do of which no op tells: at once when work waits, else at the next timer's time.
+  MonotonicTime NextDue();
+
   // Runs `hook` in every turn from now on, until it is removed.
   void AddHook(TurnHook& hook) { hooks_.push_back(&hook); }
   void RemoveHook(TurnHook& hook) { std::erase(hooks_, &hook); }

@@ -145,6 +145,10 @@ class SystemSocketsImpl final : public Sockets {
   }
 
   SocketResult MakeFor(const SocketAddress& peer) override {
+    if (peer.path.size() >= sizeof sockaddr_un{}.sun_path) {
+      errno = ENAMETOOLONG;
+      return Failure("socket", {});
+    }
     const Socket made{socket(SystemFamily(peer.family()), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (!made.valid()) return Failure("socket", made);
     // What a listening socket accepts inherits it.
