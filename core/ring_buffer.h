@@ -2,7 +2,7 @@
 //
 // One connection owns it, on its reactor's thread. Its memory is lent (AttachMemory) while there is input and taken
 // back when it is empty, so an idle connection holds none. What Peek() lends is gone at the next Consume() or
-// Straighten().
+// TryStraighten(). While a receive is under way (LendRoom) bytes may be read, but nothing is moved.
 //
 //        0        head                 head + size          capacity
 //        |  free  |  unread  ...       |  free              |            not
@@ -37,10 +37,10 @@ class RingBuffer {
     CHECK(memory_.empty() && size_ == 0);
     memory_ = memory;
     head_ = 0;
-    lent_ = false;
   }
   std::span<char> DetachMemory() {
     CHECK_EQ(size_, 0u) << "unread bytes would be lost";
+    CHECK(!room_lent_) << "somebody writes into the memory";
     return std::exchange(memory_, {});
   }
   bool attached() const { return !memory_.empty(); }
@@ -49,21 +49,25 @@ class RingBuffer {
   bool empty() const { return size_ == 0; }
   size_t free_size() const { return memory_.size() - size_; }
 
-  // The longest run of free bytes behind the unread ones; empty when the ring is full or has no memory. Until Commit()
-  // somebody may have written there already, so that what is unread may be consumed or straightened meanwhile, and the
-  // new bytes keep their place behind it.
+  // The longest run of free bytes behind the unread ones; empty when the ring is full or has no memory.
   std::span<char> WritableSpan() {
-    lent_ = true;
     const size_t tail = head_ + size_;
     if (tail >= memory_.size()) return memory_.subspan(tail - memory_.size(), free_size());
     return memory_.subspan(tail);
   }
 
-  // `count` bytes were written at the start of WritableSpan().
+  // The same, to be written to until Commit(), whatever is read meanwhile.
+  std::span<char> LendRoom() {
+    room_lent_ = true;
+    return WritableSpan();
+  }
+
+  // `count` bytes were written at the start of WritableSpan() or LendRoom(), perhaps none.
   void Commit(size_t count) {
     DCHECK_LE(count, free_size());
     size_ += count;
-    lent_ = false;
+    room_lent_ = false;
+    if (size_ == 0) head_ = 0;
   }
 
   // The first run of unread bytes: all of them unless the ring is wrapped.
@@ -75,21 +79,23 @@ class RingBuffer {
     size_ -= count;
     head_ += count;
     if (head_ >= memory_.size()) head_ -= memory_.size();
-    if (size_ == 0 && !lent_) head_ = 0;  // an empty ring starts over, so that most input is never wrapped
+    if (size_ == 0 && !room_lent_) head_ = 0;  // an empty ring starts over, so that most input is never wrapped
   }
 
-  // Makes the unread bytes one run. Needed only when a line lies across the end of the memory, which happens at most
-  // once in a capacity's worth of input.
-  void Straighten() {
+  // Makes the unread bytes one run; false while room is lent. Needed only when a line lies across the end of the
+  // memory, which happens at most once in a capacity's worth of input.
+  bool TryStraighten() {
+    if (room_lent_) return false;
     std::rotate(memory_.begin(), memory_.begin() + static_cast<std::ptrdiff_t>(head_), memory_.end());
     head_ = 0;
+    return true;
   }
 
  private:
   std::span<char> memory_;
-  size_t head_ = 0;    // index of the first unread byte
-  size_t size_ = 0;    // unread bytes
-  bool lent_ = false;  // between WritableSpan() and Commit()
+  size_t head_ = 0;  // index of the first unread byte
+  size_t size_ = 0;  // unread bytes
+  bool room_lent_ = false;
 };
 
 }  // namespace postern

@@ -101,7 +101,7 @@ void ControlServer::Close(Client& client) {
 void ControlServer::Pump(Client& client) {
   RingBuffer& input = client.connection.input();
   while (client.state == State::kReading && client.connection.drained()) {
-    if (input.wrapped()) input.Straighten();
+    if (input.wrapped() && !input.TryStraighten()) return;  // a receive is under way, and brings us here again
     const std::string_view unread = input.Peek();
     const size_t end = unread.find('\n');
     if (std::min(end, unread.size()) > kControlRequestSizeMax) {

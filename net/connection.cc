@@ -56,8 +56,7 @@ void Connection::StartConnect(Reactor& reactor, BlockLender& lender, ConnectionH
   reactor_->Start(write_op_);
 }
 
-// Always waits for input before it lends memory to it: an idle connection holds none, and what the handler does with
-// the ring between two turns cannot meet a receive under way.
+// Always waits for input before it lends memory to it: an idle connection holds none.
 void Connection::StartReading() {
   const bool receiving = reading_ && read_op_.kind == OpKind::kRecv;
   if (input_.empty() && !receiving) ReturnBlock();
@@ -79,7 +78,7 @@ void Connection::StartRecv() {
   }
   reading_ = true;
   read_op_.kind = OpKind::kRecv;
-  read_op_.recv_bytes = input_.WritableSpan();
+  read_op_.recv_bytes = input_.LendRoom();  // the handler may read from the ring meanwhile
   reactor_->Start(read_op_);
 }
 
@@ -91,10 +90,10 @@ void Connection::HandleBlockFree() {
 void Connection::HandleReadDone(Op& op) {
   Connection& self = *static_cast<Connection*>(op.owner);
   self.reading_ = false;
+  if (op.kind == OpKind::kRecv) self.input_.Commit(op.result > 0 ? static_cast<size_t>(op.result) : 0);
   if (self.state_ == State::kClosing) return;
   if (op.result < 0) return self.Fail(op.error, op.system_code);
   if (op.kind == OpKind::kAwaitReadable) return self.StartRecv();
-  self.input_.Commit(static_cast<size_t>(op.result));
   self.peer_ended_ = op.result == 0;
   if (self.state_ != State::kOpen) {
     self.input_.Consume(self.input_.size());
@@ -146,6 +145,7 @@ void Connection::CloseAfterFlush() {
   if (state_ == State::kConnecting) return Abort();
   if (state_ != State::kOpen) return;
   state_ = State::kFlushing;
+  reactor_->timers().Arm(linger_, reactor_->now() + kFlushTimeMax);
   input_.Consume(input_.size());
   Flush();
   if (drained()) EndSending();

@@ -20,7 +20,8 @@ namespace postern {
 
 class Connection;
 
-// How long a peer has to take our last words and to end its side, before the connection is closed all the same.
+// How long a peer has to take our last words, and then to end its side, before the connection is closed all the same.
+inline constexpr Duration kFlushTimeMax = std::chrono::seconds(10);
 inline constexpr Duration kLingerTimeMax = std::chrono::seconds(2);
 
 class ConnectionHandler {

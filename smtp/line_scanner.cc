@@ -23,8 +23,9 @@ ScannedLine LineScanner::Next(RingBuffer& ring) {
       Swallow(ring);
       return line;
     }
-    if (!ring.wrapped()) return line;
-    ring.Straighten();  // the line lies across the end of the memory
+    // A line that lies across the end of the memory is made one run; not while a receive is under way, but then its
+    // result brings us here again.
+    if (!ring.wrapped() || !ring.TryStraighten()) return line;
   }
 }
 

@@ -268,6 +268,7 @@ class SlowPeers(unittest.TestCase):
     def test_drop_by_drop(self):
         """A line that never ends, a byte at a time, does not move the deadline of its command."""
         with Gateway({"timeouts": {"command": "2s"}}) as gateway, gateway.client() as client:
+            client.ask("EHLO client.example")
             start = time.monotonic()
             try:
                 while time.monotonic() - start < 10:

@@ -165,7 +165,7 @@ TEST_P(ConnectionTest, WhatIsTakenBetweenTwoTurnsLeavesNewInputInItsPlace) {
     explicit Taker(End& end) : end(end) {}
     void RunTurn() override {
       RingBuffer& ring = end.connection.input();
-      if (random() % 2 == 0 && ring.wrapped()) ring.Straighten();
+      if (random() % 2 == 0 && ring.wrapped()) ring.TryStraighten();
       size_t left = random() % (ring.size() + 1);
       if (random() % 2 == 0) left = ring.size();
       while (left > 0) {
