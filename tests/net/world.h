@@ -51,8 +51,8 @@ class World {
     const MonotonicTime end = clock().Monotonic() + kPatience;
     while (!done()) {
       if (clock().Monotonic() >= end) return false;
+      if (simulated()) sim_clock_.AdvanceTo(std::min({network_->NextEventTime(), wake(), end}));
       step(simulated() ? Duration::zero() : std::chrono::milliseconds(20));
-      if (simulated() && !done()) sim_clock_.AdvanceTo(std::min({network_->NextEventTime(), wake(), end}));
     }
     return true;
   }

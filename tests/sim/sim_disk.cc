@@ -152,6 +152,7 @@ struct SimDisk::State {
   bool lying_directories = false;
   std::array<uint64_t, kOperationCount> counts = {};
   std::array<std::vector<Fault>, kOperationCount> faults;
+  std::function<void()> pause;
   std::shared_ptr<Folder> root = std::make_shared<Folder>();
   std::vector<std::weak_ptr<Node>> nodes;
 
@@ -170,6 +171,7 @@ struct SimDisk::State {
 
   // Counts a change, and says whether it may happen.
   absl::Status Begin(Operation operation, uint64_t in_life, const std::string& path) {
+    if (pause) pause();
     if (absl::Status status = Alive(in_life, path); !status.ok()) return status;
     const auto index = static_cast<size_t>(operation);
     const uint64_t number = ++counts[index];
@@ -419,7 +421,7 @@ absl::StatusOr<std::unique_ptr<Directory>> SimDisk::Open(const std::string& path
 void SimDisk::Kill() {
   ++state_->life;
   state_->left = std::numeric_limits<uint64_t>::max();
-  for (auto& faults : state_->faults) faults.clear();
+  ForgetFaults();
   std::vector<std::shared_ptr<Folder>> folders;
   Collect(state_->root, folders);
   for (const auto& folder : folders) folder->locked = false;
@@ -446,6 +448,12 @@ void SimDisk::FailAt(Operation operation, uint64_t nth, absl::Status status) {
   const auto index = static_cast<size_t>(operation);
   state_->faults[index].push_back({state_->counts[index] + nth, std::move(status)});
 }
+
+void SimDisk::ForgetFaults() {
+  for (auto& faults : state_->faults) faults.clear();
+}
+
+void SimDisk::set_pause(std::function<void()> pause) { state_->pause = std::move(pause); }
 
 void SimDisk::StopAfter(uint64_t operation_count) { state_->left = operation_count; }
 bool SimDisk::stopped() const { return state_->left == 0; }

@@ -36,7 +36,7 @@ SimNetwork::~SimNetwork() {
 // Time and chance.
 
 MonotonicTime SimNetwork::NextEventTime() const {
-  MonotonicTime next = events_.empty() ? kNever : events_.begin()->first.first;
+  MonotonicTime next = NextArrivalTime();
   for (const SimPoller* poller : pollers_) next = std::min(next, poller->NextDue());
   return next;
 }
@@ -245,6 +245,15 @@ void SimNetwork::Close(Socket handle, bool reset) {
   std::erase(doors_, socket->door);
 }
 
+void SimNetwork::CloseAllBut(const std::vector<Socket>& survivors, bool reset) {
+  CHECK(pollers_.empty()) << "somebody still waits for what happens to his sockets";
+  for (size_t i = 0; i < sockets_.size(); ++i) {
+    const Socket handle{kFirstHandle + static_cast<intptr_t>(i)};
+    if (sockets_[i] == nullptr || std::find(survivors.begin(), survivors.end(), handle) != survivors.end()) continue;
+    Close(handle, reset);
+  }
+}
+
 bool SimNetwork::Readable(const SimSocket& socket) const {
   return !socket.inbox.empty() || socket.end_arrived || socket.state == SimSocket::State::kBroken;
 }
@@ -318,6 +327,16 @@ SimPeer::SimPeer(SimNetwork& network, std::shared_ptr<SimSocket> socket)
 SimPeer::~SimPeer() {
   std::erase(network_.peers_, this);
   network_.Hang(socket_, /*reset=*/!outbox_.empty());
+}
+
+void SimPeer::Send(std::string_view bytes) {
+  outbox_ += bytes;
+  network_.At(network_.now(), [] {});  // so that it is noticed
+}
+
+void SimPeer::End() {
+  ending_ = true;
+  network_.At(network_.now(), [] {});
 }
 
 void SimPeer::Reset() {

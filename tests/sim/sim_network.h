@@ -78,17 +78,24 @@ class SimNetwork final : public Sockets {
 
   // When something happens next; not later than now when something waits to be noticed; kNever for nothing at all.
   MonotonicTime NextEventTime() const;
+  // The same without what pollers have still to be told.
+  MonotonicTime NextArrivalTime() const { return events_.empty() ? kNever : events_.begin()->first.first; }
   // Lets happen what is due. Every poller does so when it waits; a test without pollers may.
   void Run();
 
   // Peers that a test plays: a client, and what a server at `listening` (of ListenOn) has to accept, null for nobody.
   std::unique_ptr<SimPeer> Connect(const SocketAddress& to, const SocketAddress& from);
   std::unique_ptr<SimPeer> TryAccept(Socket listening);
+  bool HasWaiting(Socket listening) const { return !Of(listening)->door->waiting.empty(); }
 
   // From here on nobody answers at `address`, not even with a refusal.
   void Silence(const SocketAddress& address) { silent_.push_back(address); }
   // The next `count` accepts fail so.
   void FailAccepts(NetError error, size_t count) { failing_accepts_.assign(count, error); }
+
+  // The process that has all handles but `survivors` dies, and its system closes them: its pollers must be gone.
+  // `reset` when the system dies with it.
+  void CloseAllBut(const std::vector<Socket>& survivors, bool reset);
 
   size_t open_count() const { return socket_count_; }  // handles that nobody has closed
 
@@ -154,8 +161,8 @@ class SimPeer {
   SimPeer(const SimPeer&) = delete;
   SimPeer& operator=(const SimPeer&) = delete;
 
-  void Send(std::string_view bytes) { outbox_ += bytes; }
-  void End() { ending_ = true; }  // after all that was sent
+  void Send(std::string_view bytes);
+  void End();  // after all that was sent
   void Reset();
 
   // What has come since the last call; `size_max` for a peer that is slow to read.
@@ -163,6 +170,8 @@ class SimPeer {
 
   bool connected() const { return socket_->state == SimSocket::State::kConnected; }
   bool refused() const { return socket_->error == NetError::kRefused; }
+  // TakeInput() has something, or the end is known.
+  bool readable() const { return !socket_->inbox.empty() || socket_->end_arrived || broken(); }
   bool broken() const { return socket_->state == SimSocket::State::kBroken; }
   // The other side has ended, and everything it said was taken.
   bool ended() const { return socket_->end_arrived && socket_->inbox.empty(); }

@@ -25,6 +25,9 @@ class SimPoller final : public Poller {
   Sockets& sockets() override { return network_; }
   void Wake() override { woken_ = true; }
 
+  // When Wait() has something to tell: a time that is past when it has already; kNever when nothing is known.
+  MonotonicTime NextDue() const;
+
  private:
   friend class SimNetwork;
 
@@ -35,7 +38,6 @@ class SimPoller final : public Poller {
     MonotonicTime due = kNever;  // kNever: it has no result yet
   };
 
-  MonotonicTime NextDue() const;
   void TryWaiting();
 
   SimNetwork& network_;
