@@ -27,7 +27,7 @@ class FullDisk(unittest.TestCase):
             self.assertIn("tmpfs", gateway.log(), "it warns of a store that does not survive the machine")
             acknowledged = []
             for i in range(2):
-                with open(ballast, "wb") as file:  # until nothing is left
+                with open(ballast, "wb", buffering=0) as file:  # until nothing is left
                     try:
                         while True:
                             file.write(b"\0" * 65536)
