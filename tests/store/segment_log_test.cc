@@ -1,5 +1,6 @@
 #include "store/segment_log.h"
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,12 +31,12 @@ class SegmentLogTest : public testing::Test {
 
   // One small message, of 64 + 2 + size bytes.
   AppendResult Append(uint64_t number, size_t size = 30, bool frees_room = false) {
-    body_ = std::string(size, static_cast<char>('a' + number % 26));
+    const std::string& body = bodies_.emplace_back(size, static_cast<char>('a' + number % 26));
     NewRecord record;
     record.kind = RecordKind::kAccepted;
     record.message = Id(number);
     record.head = "E\n";
-    record.body = body_;
+    record.body = body;
     record.message_size = static_cast<uint32_t>(size);
     record.frees_room = frees_room;
     return log_->Append(record, last_);
@@ -70,7 +71,7 @@ class SegmentLogTest : public testing::Test {
   std::unique_ptr<SegmentLog> log_;
   std::unique_ptr<LogReader> reader_;
   RecoveryReport report_;
-  std::string body_;
+  std::deque<std::string> bodies_;  // lent to the log until it flushes
   Position last_;
 };
 

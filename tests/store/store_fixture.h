@@ -45,12 +45,13 @@ inline std::string EncodeOutcome(uint32_t recipient, RecipientState state, uint1
 
 // Bytes that differ from those of any other message.
 inline std::string Body(uint64_t seed, size_t size) {
-  std::string body(size, '\0');
+  std::string body(size + sizeof(uint64_t), '\0');
   uint64_t state = seed * 0x9E3779B97F4A7C15u + size + 1;
-  for (char& c : body) {
+  for (size_t i = 0; i < size; i += sizeof state) {
     state = state * 6364136223846793005u + 1442695040888963407u;
-    c = static_cast<char>(state >> 56);
+    std::memcpy(body.data() + i, &state, sizeof state);
   }
+  body.resize(size);
   return body;
 }
 
