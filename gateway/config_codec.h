@@ -41,10 +41,10 @@ Codec<Duration> Time(Duration min, Duration max);
 
 // A text that `read` turns into a value; an error's message says what would be right.
 template <typename V>
-Codec<V> Text(std::string type, std::function<absl::StatusOr<V>(std::string_view text)> read,
+Codec<V> Text(std::string_view type, std::function<absl::StatusOr<V>(std::string_view text)> read,
               std::function<std::string(const V&)> show) {
   return {
-      .type = std::move(type),
+      .type = std::string(type),
       .read =
           [read = std::move(read)](const toml::node& node, V& value, Complain complain) {
             const toml::value<std::string>* text = node.as_string();

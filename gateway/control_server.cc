@@ -193,7 +193,7 @@ bool ControlServer::Shows(const Client& client) const {
                      });
 }
 
-void ControlServer::Reply(Client& client, std::string line) {
+void ControlServer::Reply(Client& client, std::string_view line) {
   client.state = State::kReading;
   reactor_.timers().Arm(client.timer, reactor_.now() + kIdleMax);
   client.connection.output() += line;

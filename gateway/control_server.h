@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "gateway/control_protocol.h"
 #include "net/block_lender.h"
@@ -80,7 +81,7 @@ class ControlServer final : private ListenerHandler, private ConnectionHandler {
   void StartChange(Client& client, const ControlRequest& request);
   void LookAgain(Client& client);
   bool Shows(const Client& client) const;
-  void Reply(Client& client, std::string line);
+  void Reply(Client& client, std::string_view line);
   void Close(Client& client);
   std::string ListPage(uint64_t cursor);
 

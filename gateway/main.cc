@@ -52,7 +52,7 @@ int PrintVersion() {
 #else
   constexpr std::string_view kKind = "for debugging";
 #endif
-  const std::string text = absl::StrCat("Postern ", kVersion, "\nBuilt ", kKind, ", C++", __cplusplus / 100,
+  const std::string text = absl::StrCat("Postern ", kVersion, "\nBuilt ", kKind, ", C++", __cplusplus / 100 % 100,
                                         ", compiler ", __VERSION__, "\n");
   std::fwrite(text.data(), 1, text.size(), stdout);
   return kExitOk;

@@ -156,7 +156,8 @@ constexpr BadCase kBad[] = {
     // Values of another kind.
     {"hostname = 5", R"(f:1: key "hostname": must be a string in quotes)"},
     {"hostname = \"two words\"",
-     R"(f:1: key "hostname": "two words": must be a domain of letters, digits, hyphens and dots, as "mail.example.org")"},
+     R"(f:1: key "hostname": "two words": must be a domain of letters, digits, hyphens and dots, as )"
+     R"("mail.example.org")"},
     {"listen = 25", R"(f:1: key "listen": must be a list of addresses)"},
     {"listen = []", R"(f:1: key "listen": must name at least 1)"},
     {"listen = [25]", R"(f:1: key "listen": must be a string in quotes)"},
@@ -265,8 +266,8 @@ TEST(ConfigTest, AllMistakesAreToldAtOnceInTheOrderOfTheFile) {
 }
 
 TEST(ConfigTest, WhatIsNoTomlIsToldWithItsLine) {
-  for (const std::string_view text :
-       {"\nhostname = \"a.example\n", "\nlisten = [\n", "\n= 5", "\n[,]", "\n[[=]]", "\nuser = \"a\"\nuser = \"b\""}) {
+  for (const std::string_view text : {"\nhostname = \"a.example\n", "\nlisten = [\n", "\n= 5", "\n[,]", "\n[[=]]",
+                                      "\n\uFE7Fuser = 1", "\nuser = \"a\"\nuser = \"b\""}) {
     const std::vector<std::string> told = Mistakes(text);
     ASSERT_EQ(told.size(), 1u);
     EXPECT_NE(told[0].find(": not TOML: "), std::string::npos) << told[0];
