@@ -32,7 +32,7 @@ class ReactorTest : public testing::Test {
     return clock_.Monotonic() - start;
   }
 
-  const SystemClock clock_;
+  const SystemClock clock_{};
   const std::unique_ptr<Poller> poller_ = MakeSystemPoller();
   Reactor reactor_{*poller_, clock_};
 };
