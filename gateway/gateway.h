@@ -73,12 +73,16 @@ class Gateway final : private TurnHook {
   bool Drain();
 
   uint32_t connection_count() const { return ledger_.count(); }
+  // While no thread runs: what conversations have of memory and of places in the writers' queues. Nothing when nobody
+  // talks.
+  size_t lent_block_count() const;
+  size_t lent_place_count() const;
   size_t queued_at_start() const { return queued_at_start_; }
 
  private:
   // A reactor and the road in that it drives.
   struct Door {
-    Door(const World& world) : poller(world.make_poller()), reactor(*poller, world.clock) {}
+    explicit Door(const World& world) : poller(world.make_poller()), reactor(*poller, world.clock) {}
     const std::unique_ptr<Poller> poller;
     Reactor reactor;
     std::unique_ptr<Inbound> inbound;
