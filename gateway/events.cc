@@ -69,8 +69,8 @@ void AppendField(const EventField& field, std::string& line) {
 }  // namespace
 
 void EventLog::Write(Event event, std::initializer_list<EventField> fields) {
-  std::string line;
-  line.reserve(256);
+  thread_local std::string line;  // kept, since every message has one
+  line.clear();
   AppendTime(clock_.Wall(), line);
   absl::StrAppendFormat(&line, " event=%d name=", static_cast<int>(event));
   line += Name(event);
