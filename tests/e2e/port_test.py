@@ -1,6 +1,8 @@
 """Owning the port: nobody else can join; a holder is named; the port is taken when it is free. In a namespace, on port 25."""
 
+import os
 import pathlib
+import pwd
 import socket
 import subprocess
 import sys
@@ -108,6 +110,28 @@ class Port(unittest.TestCase):
 
     def test_outbound_only(self):
         self.check_take_over("outbound-only")
+
+    def test_wait_as_another_user(self):
+        """Of root's rights one is kept, by one thread, until the port is ours."""
+        nobody = pwd.getpwnam("nobody")
+        holder = self.hold()
+        gateway = self.gateway({"on_port_conflict": "wait", "user": "nobody"})
+        for folder in (gateway.data, gateway.mail):
+            folder.mkdir(exist_ok=True)
+            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        gateway.spawn()
+
+        def rights():
+            texts = [task.read_text() for task in pathlib.Path(f"/proc/{gateway.process.pid}/task").glob("*/status")]
+            return sorted({int(line.split()[1], 16) for text in texts for line in text.splitlines() if line.startswith("CapPrm")})
+
+        bind_right = 1 << 10  # CAP_NET_BIND_SERVICE
+        wait_until(lambda: rights() == [0, bind_right], 5, gateway.log)
+        holder.kill()
+        holder.wait()
+        wait_until(gateway._greets, 5, gateway.log)
+        wait_until(lambda: rights() == [0], 5, gateway.log)
+        self.assertEqual(gateway.stop(), 0)
 
     def test_the_queue_goes_out_meanwhile(self):
         for mode in ("wait", "outbound-only"):
