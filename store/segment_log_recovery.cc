@@ -12,10 +12,13 @@
 namespace postern {
 namespace {
 
+constexpr uint32_t kWriteAgainSize = 256 * 1024;  // at a time
+
 // What lies in the last segment.
 struct Tail {
-  uint32_t end = 0;        // where the records that count end
-  uint32_t torn_size = 0;  // bytes behind it that were being written
+  uint32_t end = 0;           // where the records that count end
+  uint32_t durable_size = 0;  // before it all was on stable storage when the last of them was written
+  uint32_t torn_size = 0;     // bytes behind it that were being written
   bool sealed = false;
   uint64_t sequence = 0;  // of the last record that counts
 };
@@ -43,6 +46,7 @@ Tail FindTail(SegmentReader& reader, bool complete) {
       continue;
     }
     std::erase_if(bad, [&](const Bad& b) { return b.offset < record.durable_size; });
+    tail.durable_size = std::max(tail.durable_size, record.durable_size);
     end = reader.offset();
     sequence = record.sequence;
     if (record.kind == RecordKind::kSealed) {
@@ -55,7 +59,24 @@ Tail FindTail(SegmentReader& reader, bool complete) {
   tail.end = bad.empty() ? end : bad.front().offset;
   tail.sequence = bad.empty() ? sequence : bad.front().sequence;
   tail.torn_size = end > tail.end ? end - tail.end : 0;
+  tail.durable_size = std::min(tail.durable_size, tail.end);
   return tail;
+}
+
+// After a failed sync a system may show bytes that it will never write, since it takes them for clean; that the process
+// before us died of one, nobody knows. So they are given to it once more.
+absl::Status WriteAgain(File& file, uint32_t from, uint32_t to) {
+  std::vector<char> bytes(std::min(to - from, kWriteAgainSize));
+  while (from < to) {
+    const absl::StatusOr<size_t> count =
+        file.ReadAt(std::span(bytes).first(std::min(to - from, kWriteAgainSize)), from);
+    if (!count.ok()) return count.status();
+    if (*count == 0) return absl::DataLossError("the file has become shorter");
+    const std::string_view piece(bytes.data(), *count);
+    if (absl::Status status = file.WriteAt({&piece, 1}, from); !status.ok()) return status;
+    from += static_cast<uint32_t>(*count);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -107,10 +128,13 @@ absl::Status SegmentLog::RecoverLast(RecoveryReport& report, bool complete, bool
   if (was_empty) return absl::OkStatus();
   sequence_ = tail.sequence + 1;
   Position end{last.number, tail.end};
+  if (!complete) {
+    if (absl::Status status = WriteAgain(reader.file(), tail.durable_size, tail.end); !status.ok()) return status;
+  }
   if (!tail.sealed) {
     RecordView seal;
     seal.position = end;
-    seal.durable_size = tail.end;
+    seal.durable_size = tail.durable_size;
     seal.sequence = sequence_++;
     std::array<char, kRecordHeaderSize> bytes;
     EncodeHeader(seal, bytes);

@@ -329,6 +329,26 @@ TEST_F(SegmentLogTest, AFailedWriteOrSyncPoisonsForGood) {
   }
 }
 
+// What a failed sync has left in the system's memory is seen after a restart, and then it must be on the disk as well.
+TEST_F(SegmentLogTest, WhatIsFoundAfterAFailedSyncIsMadeDurable) {
+  for (int round = 0; round < 20; ++round) {
+    Open();
+    Put(1);
+    log_->BeginBatch();
+    for (uint64_t i = 2; i <= 20; ++i) ASSERT_EQ(Append(i), AppendResult::kOk);
+    disk_.FailAt(Operation::kSync, 1, absl::InternalError("EIO"));
+    EXPECT_FALSE(log_->Sync().ok());
+    disk_.Kill();
+    Open();
+    const std::vector<uint64_t> found = Numbers();
+    EXPECT_EQ(found.size() % 20, 0u);
+    disk_.PowerCut(random_);
+    Open();
+    EXPECT_EQ(Numbers(), found);
+    EXPECT_EQ(reader_->report().damage_count, 0u);
+  }
+}
+
 TEST_F(SegmentLogTest, ATailThatCannotBeReadIsNotCut) {
   Open();
   Put(1);
