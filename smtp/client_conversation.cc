@@ -100,6 +100,7 @@ void ClientConversation::StartMessage(const OutboundMessage& message, MonotonicT
   if (spoken_.empty()) {
     FinishMessage();
   } else {
+    ++message_count_;
     Enter(State::kEnvelope, policy_->timeouts.command, now);
   }
 }
@@ -182,7 +183,6 @@ void ClientConversation::HandleReply(const ServerReply& reply, bool out_empty, M
     case State::kBodyEnd:
       if (reply.code < 200 || (reply.code >= 300 && reply.code < 400)) return Fail(reply);
       SettlePending(reply, FateOf(reply.code));
-      if (reply.positive()) ++message_count_;
       // The same as in kBody, when it refuses before it can have seen the end.
       if (!reply.positive() && !out_empty) return Fail(reply);
       state_ = State::kReady;
@@ -239,7 +239,7 @@ void ClientConversation::HandleEnvelopeReply(const ServerReply& reply, Monotonic
   if (step == 0) {
     mail_accepted_ = reply.positive();
     mail_refused_ = !mail_accepted_;
-    refused_another_message_ = reply.code == 503 && message_count_ > 0;
+    refused_another_message_ = reply.code == 503 && message_count_ > 1;
     if (mail_refused_) SettlePending(reply, refused_another_message_ ? Fate::kDeferred : FateOf(reply.code));
   } else if (RecipientResult& result = results_[spoken_[step - 1]]; result.fate == Fate::kPending) {
     if (reply.positive()) {

@@ -113,7 +113,6 @@ class ClientConversation {
   // Why it was closed; what failed_before_mail() speaks of. Empty text after a QUIT.
   const ServerReply& failure() const { return failure_; }
 
-  uint32_t message_count() const { return message_count_; }  // messages that the peer took on this connection
   bool pipelining() const { return pipelining_; }
   const char* stage() const;  // "greeting", "RCPT", ...: for people
 
@@ -175,7 +174,7 @@ class ClientConversation {
   bool mail_refused_ = false;
   bool finished_ = false;
   bool refused_another_message_ = false;
-  uint32_t message_count_ = 0;
+  uint32_t message_count_ = 0;  // that the peer was told of on this connection, whatever it did with them
 
   // The body: a piece, how much of it was written, and whether the next byte starts a line.
   std::string_view body_;

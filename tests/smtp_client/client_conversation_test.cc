@@ -347,6 +347,21 @@ TEST(ClientConversation, TellsAHostThatTakesOneMessageOnly) {
   EXPECT_EQ(play.results, "delivered 250  first\ndeferred 503  no more\n");
 }
 
+// Whether it took the first one does not matter: who has seen one of our messages and says 503 to the next one counts
+// messages, and the next one has not failed for good.
+TEST(ClientConversation, TellsAHostThatTakesOneMessageOnlyAndHasNotTakenThat) {
+  const Play play({{"", "220 x"},
+                   {"EHLO", "250 x"},
+                   {"MAIL", "250 ok"},
+                   {"RCPT", "250 ok"},
+                   {"DATA", "354 go"},
+                   {".", "452 no room"},
+                   {"MAIL", "503 no more"}},
+                  {{}, {}}, 1000, 1000, 1000);
+  EXPECT_TRUE(play.conversation.refused_another_message());
+  EXPECT_EQ(play.results, "deferred 452  no room\ndeferred 503  no more\n");
+}
+
 TEST(ClientConversation, TooManyRecipientsAreForLater) {
   const Ending ending = PlayAllCuts({{"", "220 x"},
                                      {"EHLO", "250 x"},
