@@ -205,6 +205,18 @@ void Gateway::Watch() {
   }
 }
 
+size_t Gateway::lent_block_count() const {
+  size_t count = 0;
+  for (const std::unique_ptr<Door>& door : doors_) count += door->inbound->lent_block_count();
+  return count;
+}
+
+size_t Gateway::lent_place_count() const {
+  size_t count = 0;
+  for (size_t i = 0; i < store_->log_count(); ++i) count += store_->writer(i).reserved_count() - kRelayPlaces;
+  return count;
+}
+
 bool Gateway::InboundOpen() const {
   return std::any_of(doors_.begin(), doors_.end(),
                      [](const std::unique_ptr<Door>& door) { return door->inbound->open_count() > 0; });

@@ -68,6 +68,8 @@ class Inbound final : public TurnHook, private ListenerHandler {
 
   // Listeners that are open and connections that are not quite gone, receipts to come included. Any thread.
   size_t open_count() const { return open_count_.load(std::memory_order_acquire); }
+  // Blocks that conversations have.
+  size_t lent_block_count() const { return rings_.pool().lent_count() + bodies_.pool().lent_count(); }
 
  private:
   friend class InboundConnection;

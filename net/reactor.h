@@ -46,15 +46,18 @@ class Reactor final : public Wakeable {
   void Post(std::function<void()> work);
   void Wake() override;
 
+  // Whether the next turn has something to do that is neither a timer's nor an op's.
+  bool HasWork();
+
   void Start(Op& op) { poller_.Start(op); }
   void Cancel(Op& op) { poller_.Cancel(op); }
+  Poller& poller() { return poller_; }
   Sockets& sockets() { return poller_.sockets(); }
   Timers& timers() { return timers_; }
   MonotonicTime now() const { return now_; }  // as of this turn
   WallTime wall() const { return clock_.Wall(); }
 
  private:
-  bool HasWork();
   void RunPosted();
 
   Poller& poller_;

@@ -1,8 +1,8 @@
 #include "relay/mailbox_writer.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 
@@ -30,7 +30,7 @@ void MailboxWriter::Run(const std::atomic<bool>& stop) {
   for (;;) {
     if (RunOnce() > 0) continue;
     if (stop.load(std::memory_order_acquire)) return;
-    bell_.SleepUnless([&] { return !inbox_.LooksEmpty() || stop.load(std::memory_order_acquire); });
+    bell_.SleepUnless([&] { return HasWork() || stop.load(std::memory_order_acquire); });
   }
 }
 
@@ -108,12 +108,14 @@ void MailboxWriter::Publish(std::vector<Written>& batch) {
   for (Written& written : batch) {
     if (written.delivery->result.ok()) written.delivery->result = written.file->Sync();
   }
-  absl::flat_hash_set<Maildir*> folders;
+  std::vector<Maildir*> folders;  // in the order of the batch: the same batch is the same calls
   for (Written& written : batch) {
     absl::Status& result = written.delivery->result;
     if (result.ok()) result = written.maildir->Publish(*written.file);
     if (result.ok()) {
-      folders.insert(written.maildir);
+      if (std::find(folders.begin(), folders.end(), written.maildir) == folders.end()) {
+        folders.push_back(written.maildir);
+      }
     } else {
       written.maildir->Discard(*written.file);
     }

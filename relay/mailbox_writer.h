@@ -76,6 +76,8 @@ class MailboxWriter {
 
   // The writer's thread. Delivers a batch; how many jobs that were.
   size_t RunOnce();
+  // Whether RunOnce() would find something.
+  bool HasWork() const { return !inbox_.LooksEmpty(); }
   // Until `stop`, then what is in the inbox; wake it after setting `stop`.
   void Run(const std::atomic<bool>& stop);
 

@@ -34,6 +34,7 @@ class SpoolQueue {
   bool TryPop(Handoff*& handoff) { return queue_.TryPop(handoff); }
   bool LooksEmpty() const { return queue_.LooksEmpty(); }
   size_t places() const { return places_; }
+  size_t reserved_count() const { return reserved_.load(std::memory_order_relaxed); }
 
  private:
   const size_t places_;

@@ -28,10 +28,7 @@ void StoreWriter::Run(const std::atomic<bool>& stop) {
   for (;;) {
     if (RunOnce() > 0) continue;
     if (stop.load(std::memory_order_acquire)) break;
-    bell_.SleepUnless([&] {
-      return !queue_.LooksEmpty() || stop.load(std::memory_order_acquire) ||
-             needed_segment_.load(std::memory_order_acquire) != released_before_;
-    });
+    bell_.SleepUnless([&] { return HasWork() || stop.load(std::memory_order_acquire); });
   }
   // A failure here costs the next start a look at the tail, and nobody anything.
   log_.Seal().IgnoreError();

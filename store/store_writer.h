@@ -46,6 +46,10 @@ class StoreWriter {
 
   // One batch: pops all that waits, appends, syncs once, sends receipts. How many handoffs that were.
   size_t RunOnce();
+  // Whether RunOnce() would find something.
+  bool HasWork() const {
+    return !queue_.LooksEmpty() || needed_segment_.load(std::memory_order_acquire) != released_before_;
+  }
   // Until `stop`, and until nothing waits any more; then seals the log. Wake it after setting `stop`.
   void Run(const std::atomic<bool>& stop);
 
@@ -57,6 +61,7 @@ class StoreWriter {
   uint64_t sync_count() const { return sync_count_.load(std::memory_order_relaxed); }
   uint64_t record_count() const { return record_count_.load(std::memory_order_relaxed); }
   size_t places() const { return queue_.places(); }
+  size_t reserved_count() const { return queue_.reserved_count(); }
 
  private:
   // A message whose last piece has not come yet.
