@@ -1,7 +1,8 @@
-// SimActor is whoever does something in the simulated world: a thread of the gateway, a client, a next hop, fate itself.
+// SimActor is whoever does something in the simulated world: a thread of the gateway, a client, a next hop, fate
+// itself.
 //
-// The world is told of it and steps it (sim_world.h); everything is on one thread. An actor never waits: it says when it
-// next has something to do, and does one thing of it when it is stepped.
+// The world is told of it and steps it (sim_world.h); everything is on one thread. An actor never waits: it says when
+// it next has something to do, and does one thing of it when it is stepped.
 
 #ifndef POSTERN_TESTS_SIM_SIM_ACTOR_H_
 #define POSTERN_TESTS_SIM_SIM_ACTOR_H_

@@ -81,7 +81,9 @@ SimWorld::~SimWorld() {
   if (running()) Kill();
 }
 
-bool SimWorld::Chance(double probability) { return std::uniform_real_distribution<double>(0, 1)(random_) < probability; }
+bool SimWorld::Chance(double probability) {
+  return std::uniform_real_distribution<double>(0, 1)(random_) < probability;
+}
 
 uint64_t SimWorld::Below(uint64_t limit) { return std::uniform_int_distribution<uint64_t>(0, limit - 1)(random_); }
 
@@ -249,6 +251,7 @@ bool SimWorld::Drain() {
   gateway_->mailboxes().Run(stop);
   for (size_t i = 0; i < gateway_->writer_count(); ++i) gateway_->writer(i).Run(stop);
   Trace("fate", "the gateway has ended");
+  left_open_count_ = network_.open_count() - survivors_.size();
   DropGateway(/*reset=*/false);
   return true;
 }

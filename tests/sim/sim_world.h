@@ -1,4 +1,5 @@
-// SimWorld is a machine that does not exist, with one gateway in it: a seed decides who goes on next and what takes long.
+// SimWorld is a machine that does not exist, with one gateway in it: a seed decides who goes on next and what takes
+// long.
 //
 // A scenario (scenario.h) owns it, and outlives it with the actors that it has added; everything is on one thread. The
 // gateway is the program's own, with all its parts: only the clock, the network, the disk and the threads round its
@@ -33,9 +34,9 @@ namespace postern {
 
 struct SimWorldOptions {
   SimNetworkOptions network;
-  double stall = 0.01;       // how often a thread is not let run for a while after a step
-  double disk_pause = 0.3;   // how often a change of the disk takes so long that others go on meanwhile
-  bool trace = false;        // tells every step on standard error
+  double stall = 0.01;      // how often a thread is not let run for a while after a step
+  double disk_pause = 0.3;  // how often a change of the disk takes so long that others go on meanwhile
+  bool trace = false;       // tells every step on standard error
 };
 
 class SimWorld {
@@ -54,6 +55,7 @@ class SimWorld {
   Random& random() { return random_; }
   const Config& config() const { return config_; }
   MonotonicTime now() const { return clock_.Monotonic(); }
+  WallTime wall() const { return clock_.Wall(); }
   // True in `probability` of all cases; a number below `limit`; a while of at most `max`.
   bool Chance(double probability);
   uint64_t Below(uint64_t limit);
@@ -89,6 +91,8 @@ class SimWorld {
   void PowerCut();
   // One step towards the end, as Gateway::Drain(); true when the process has ended by itself, its log sealed.
   bool Drain();
+  // Sockets that the last gateway that has drained had left open.
+  size_t left_open_count() const { return left_open_count_; }
 
   DirectoryOpener directory_opener();
   EventLog& events() { return events_; }
@@ -130,6 +134,7 @@ class SimWorld {
   SimActor* fate_ = nullptr;
   MonotonicTime next_watch_;
   uint32_t life_ = 0;
+  size_t left_open_count_ = 0;
   int depth_ = 0;  // of steps in steps
   uint64_t step_count_ = 0;
   uint64_t step_count_at_move_ = 0;

@@ -1,0 +1,144 @@
+#include "tests/sim/post_book.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace postern {
+namespace {
+
+constexpr size_t kProblemCountMax = 20;
+constexpr std::string_view kTokenLine = "X-Sim: ";
+
+std::string Text(MessageId id) {
+  const MessageIdText text = ToText(id);
+  return {text.data(), text.size()};
+}
+
+// What the gateway puts before a body: a Return-Path in a mailbox, and one Received. How long that is; npos when it is
+// something else.
+size_t HeadSize(std::string_view text) {
+  size_t line = 0;
+  size_t received_count = 0;
+  while (line < text.size() && !absl::StartsWith(text.substr(line), kTokenLine)) {
+    const std::string_view rest = text.substr(line);
+    const bool folded = absl::StartsWith(rest, "\t") || absl::StartsWith(rest, " ");
+    if (absl::StartsWith(rest, "Received: ")) {
+      ++received_count;
+    } else if (!(folded && received_count == 1) && !(line == 0 && absl::StartsWith(rest, "Return-Path: <"))) {
+      return std::string_view::npos;
+    }
+    const size_t end = rest.find("\r\n");
+    if (end == std::string_view::npos) return end;
+    line += end + 2;
+  }
+  return received_count == 1 ? line : std::string_view::npos;
+}
+
+}  // namespace
+
+SentRecipient* SentMessage::Find(std::string_view address) {
+  const auto place = std::find_if(recipients.begin(), recipients.end(),
+                                  [address](const SentRecipient& recipient) { return recipient.address == address; });
+  return place == recipients.end() ? nullptr : &*place;
+}
+
+SentMessage& PostBook::Write(std::string_view client) {
+  auto message = std::make_unique<SentMessage>();
+  message->token = absl::StrCat(client, "m", messages_.size());
+  message->sender = absl::StrCat(message->token, "@client.example");
+  message->body = absl::StrCat(kTokenLine, message->token, "\r\n");
+  return *(messages_[message->token] = std::move(message));
+}
+
+SentMessage* PostBook::Find(std::string_view token) {
+  const auto place = messages_.find(std::string(token));
+  return place == messages_.end() ? nullptr : place->second.get();
+}
+
+SentMessage* PostBook::Find(MessageId id) {
+  const auto place = by_id_.find(id);
+  return place == by_id_.end() ? nullptr : place->second;
+}
+
+void PostBook::NoteAcknowledged(SentMessage& message, MessageId id) {
+  message.acknowledged = true;
+  message.id = id;
+  if (!by_id_.emplace(id, &message).second) Complain(absl::StrCat("the id ", Text(id), " was given twice"));
+  if (!message.finished) Complain(absl::StrCat(message.token, " was acknowledged before its end was sent"));
+}
+
+SentRecipient* PostBook::Locate(std::string_view sender, std::string_view recipient) {
+  SentMessage* message = Find(sender.substr(0, sender.find('@')));
+  SentRecipient* found = message == nullptr ? nullptr : message->Find(recipient);
+  if (found == nullptr) Complain(absl::StrCat("nobody has sent anything from ", sender, " to ", recipient));
+  return found;
+}
+
+void PostBook::NoteOffered(std::string_view sender, std::string_view recipient, uint32_t life) {
+  const SentRecipient* found = Locate(sender, recipient);
+  if (found == nullptr) return;
+  if (found->settled) Complain(absl::StrCat(sender, " to ", recipient, " is settled in the log, and tried again"));
+  if (found->confirmed_life == life) {
+    Complain(absl::StrCat(sender, " to ", recipient, " is tried again by a gateway that has had the 250 for it"));
+  }
+}
+
+void PostBook::NoteTaken(std::string_view sender, std::string_view recipient) {
+  if (SentRecipient* found = Locate(sender, recipient); found != nullptr) found->taken = true;
+}
+
+void PostBook::NoteConfirmed(std::string_view sender, std::string_view recipient, uint32_t life) {
+  if (SentRecipient* found = Locate(sender, recipient); found != nullptr) found->confirmed_life = life;
+}
+
+void PostBook::NoteRefused(std::string_view sender, std::string_view recipient) {
+  if (SentRecipient* found = Locate(sender, recipient); found != nullptr) found->refused = true;
+}
+
+void PostBook::NoteRefusedWhole(std::string_view sender) {
+  SentMessage* message = Find(sender.substr(0, sender.find('@')));
+  if (message != nullptr) message->refused_by_hop = true;
+}
+
+void PostBook::NoteDelivered(MessageId id, std::string_view recipient, uint32_t life) {
+  const std::string what = absl::StrCat(Text(id), " to ", recipient);
+  if (std::exchange(lives_[{id, std::string(recipient)}], life) == life) {
+    Complain(absl::StrCat(what, " is delivered twice by one gateway"));
+  }
+  SentMessage* message = Find(id);  // null when its client has not read the 250, and perhaps never will
+  const SentRecipient* found = message == nullptr ? nullptr : message->Find(recipient);
+  if (found != nullptr && found->settled) Complain(absl::StrCat(what, " is settled in the log, and delivered again"));
+}
+
+SentMessage* PostBook::CheckCopy(std::string_view where, std::string_view recipient, std::string_view text) {
+  const size_t head_size = HeadSize(text);
+  if (head_size == std::string_view::npos || head_size >= text.size()) {
+    Complain(absl::StrCat(where, ": a message of ", text.size(), " bytes that nobody has sent, or torn at its head"));
+    return nullptr;
+  }
+  const std::string_view body = text.substr(head_size);
+  const std::string_view token = body.substr(kTokenLine.size(), body.find('\r') - kTokenLine.size());
+  SentMessage* message = Find(token);
+  if (message == nullptr) {
+    Complain(absl::StrCat(where, ": a message with the token ", token, ", which nobody has sent"));
+    return nullptr;
+  }
+  if (body != message->body) {
+    Complain(absl::StrCat(where, ": ", token, " has ", body.size(), " bytes and differs from the ",
+                          message->body.size(), " that were sent"));
+    return nullptr;
+  }
+  if (!message->finished) Complain(absl::StrCat(where, ": ", token, " was never sent to its end"));
+  if (message->refused) Complain(absl::StrCat(where, ": ", token, " was refused with 5xx"));
+  if (message->Find(recipient) == nullptr) Complain(absl::StrCat(where, ": ", token, " is not for ", recipient));
+  return message;
+}
+
+void PostBook::Complain(std::string problem) {
+  if (problems_.size() < kProblemCountMax) problems_.push_back(std::move(problem));
+}
+
+}  // namespace postern
