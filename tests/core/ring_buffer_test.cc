@@ -107,25 +107,5 @@ TEST(RingBuffer, IsAQueueOfBytes) {
   }
 }
 
-TEST(RingBuffer, NewBytesKeepTheirPlaceWhateverIsReadMeanwhile) {
-  char memory[8];
-  RingBuffer ring(memory);
-  std::span<char> span = ring.WritableSpan();
-  std::copy_n("abcd", 4, span.begin());
-  ring.Commit(4);
-  // Somebody writes behind the four, and before he says so they are all read.
-  std::copy_n("ef", 2, ring.WritableSpan().begin());
-  ring.Consume(4);
-  ring.Commit(2);
-  EXPECT_EQ(ring.Peek(), "ef");
-  // The same when the ring is straightened in between.
-  std::copy_n("gh", 2, ring.WritableSpan().begin());
-  ring.Commit(2);
-  std::copy_n("ijk", 3, ring.WritableSpan().begin());
-  ring.Straighten();
-  ring.Commit(3);
-  EXPECT_EQ(ring.Peek(), "efghijk");
-}
-
 }  // namespace
 }  // namespace postern
