@@ -170,6 +170,11 @@ class SimPeer {
 
   bool connected() const { return socket_->state == SimSocket::State::kConnected; }
   bool refused() const { return socket_->error == NetError::kRefused; }
+  // The other side has closed, or its process has died: what is still to be read here is old.
+  bool abandoned() const {
+    const std::shared_ptr<SimSocket> other = socket_->other.lock();
+    return other == nullptr || other->state == SimSocket::State::kClosed;
+  }
   // TakeInput() has something, or the end is known.
   bool readable() const { return !socket_->inbox.empty() || socket_->end_arrived || broken(); }
   bool broken() const { return socket_->state == SimSocket::State::kBroken; }

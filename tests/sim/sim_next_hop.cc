@@ -39,7 +39,11 @@ std::string Unstuffed(std::string_view text) {
 class SimNextHop::Talk {
  public:
   Talk(SimNextHop& hop, std::unique_ptr<SimPeer> peer)
-      : hop_(hop), world_(hop.world_), book_(hop.book_), life_(world_.life()), peer_(std::move(peer)) {
+      : hop_(hop),
+        world_(hop.world_),
+        book_(hop.book_),
+        life_(peer->abandoned() ? 0 : world_.life()),
+        peer_(std::move(peer)) {
     Touch();
     if (hop_.Wild(0.03)) {
       Drop();
@@ -175,7 +179,8 @@ class SimNextHop::Talk {
 
   void HandleRcpt(const std::string& recipient) {
     if (sender_.empty()) return Say("503 5.5.1 From whom?");
-    book_.NoteOffered(sender_, recipient, life_);
+    // What an attempt has left that was given up says nothing of what its gateway knows now.
+    if (!peer_->abandoned()) book_.NoteOffered(sender_, recipient, life_);
     if (hop_.Wild(0.06)) return Say("450 4.2.1 Busy");
     if (hop_.Wild(0.04)) {
       book_.NoteRefused(sender_, recipient);
@@ -226,7 +231,7 @@ class SimNextHop::Talk {
   SimNextHop& hop_;
   SimWorld& world_;
   PostBook& book_;
-  const uint32_t life_;  // of the gateway that has connected
+  const uint32_t life_;  // of the gateway that has connected; 0 for one that is dead
   std::unique_ptr<SimPeer> peer_;
   bool single_ = false;
   bool pipelining_ = true;
