@@ -72,6 +72,7 @@ std::unique_ptr<Attempt> Relay::MakeAttempt(Scheduler::Item item, Scheduler::Des
   absl::StatusOr<StoredMessage> stored = store_.Open(item.message);
   auto attempt = std::make_unique<Attempt>();
   std::optional<Envelope> envelope;
+  const absl::Status read = stored.status();
   if (stored.ok()) {
     attempt->stored = *std::move(stored);
     envelope = ParseEnvelope(attempt->stored.envelope);
@@ -79,7 +80,7 @@ std::unique_ptr<Attempt> Relay::MakeAttempt(Scheduler::Item item, Scheduler::Des
   if (!envelope.has_value() || envelope->recipients.size() != queued->recipients.size()) {
     listener_.HandleDelivery({.kind = DeliveryEventKind::kReadFailed,
                               .message = item.message,
-                              .text = stored.ok() ? "the envelope is damaged" : stored.status().message()});
+                              .text = read.ok() ? "the envelope is damaged" : read.message()});
     scheduler_.Add(destination, item.message, now + std::max(kReadPause, scheduler_.policy().Interval(1)));
     return nullptr;
   }
@@ -126,7 +127,7 @@ void Relay::StartMailboxJobs(Attempt& attempt, const Route& route) {
       ++attempt.mailbox_job_count;
     }
     job->deliveries.push_back({.recipient_index = attempt.indices[i], .path = *path, .address = std::string(address)});
-    if (job->deliveries.size() == kMailboxDeliveriesPerJobMax) jobs_.push_back(std::move(job));
+    if (job->deliveries.size() == kMailboxDeliveriesPerJobMax) jobs_.push_back(std::exchange(job, nullptr));
   }
   if (job != nullptr) jobs_.push_back(std::move(job));
   if (attempt.mailbox_job_count == 0) return HandleAttemptDone(attempt, Scheduler::Finish::kNeither);
