@@ -53,6 +53,9 @@ class StoreWriter {
   // Until `stop`, and until nothing waits any more; then seals the log. Wake it after setting `stop`.
   void Run(const std::atomic<bool>& stop);
 
+  // The writer's thread, or while none runs: messages whose end has not come.
+  size_t open_message_count() const { return open_.size(); }
+
   // Any thread: for the operator.
   bool poisoned() const { return poisoned_.load(std::memory_order_relaxed); }
   bool full() const { return full_.load(std::memory_order_relaxed); }
