@@ -1,11 +1,17 @@
 #include "core/envelope.h"
 
+#include <algorithm>
+
 #include "absl/log/check.h"
+#include "core/limits.h"
 
 namespace postern {
 namespace {
 
 constexpr char kVersion = 1;
+
+// A recipient without its texts: the notify byte and two sizes.
+constexpr size_t kRecipientSizeMin = 5;
 
 void AppendU32At(std::string& bytes, size_t offset, uint32_t value) {
   for (int i = 0; i < 4; ++i) bytes[offset + i] = static_cast<char>(value >> (8 * i));
@@ -66,20 +72,25 @@ void EnvelopeWriter::Start(const EnvelopeHead& head) {
 
 void EnvelopeWriter::AddRecipient(const Recipient& recipient) {
   CHECK(started());
+  bytes_.reserve(MemorySizeWith(recipient));
   bytes_.push_back(static_cast<char>(recipient.notify));
   AppendString(bytes_, recipient.address);
   AppendString(bytes_, recipient.orcpt);
   AppendU32At(bytes_, count_offset_, ++recipient_count_);
 }
 
+size_t EnvelopeWriter::MemorySizeWith(const Recipient& recipient) const {
+  const size_t size = bytes_.size() + kRecipientSizeMin + recipient.address.size() + recipient.orcpt.size();
+  return size <= bytes_.capacity() ? bytes_.capacity() : std::max(size, 2 * bytes_.capacity());
+}
+
 void EnvelopeWriter::Clear() {
   bytes_.clear();
+  if (bytes_.capacity() > kEnvelopeSizeKept) std::string().swap(bytes_);
   recipient_count_ = 0;
 }
 
 std::optional<Envelope> ParseEnvelope(std::string_view bytes) {
-  // The least that a recipient takes; a count that cannot be true must not make us reserve memory for it.
-  constexpr size_t kRecipientSizeMin = 5;
   Cursor cursor(bytes);
   if (cursor.TakeNumber(1) != kVersion) return std::nullopt;
   Envelope envelope;
@@ -92,6 +103,7 @@ std::optional<Envelope> ParseEnvelope(std::string_view bytes) {
   envelope.sender = cursor.TakeString();
   envelope.envid = cursor.TakeString();
   const uint32_t count = cursor.TakeNumber(4);
+  // A count that cannot be true must not make us reserve memory for it.
   if (!cursor.ok() || count > cursor.rest_size() / kRecipientSizeMin) return std::nullopt;
   envelope.recipients.resize(count);
   for (Recipient& recipient : envelope.recipients) {

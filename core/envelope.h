@@ -55,12 +55,17 @@ class EnvelopeWriter {
  public:
   void Start(const EnvelopeHead& head);
   void AddRecipient(const Recipient& recipient);
+  // Keeps its memory, up to kEnvelopeSizeKept.
   void Clear();
 
   bool started() const { return !bytes_.empty(); }
   uint32_t recipient_count() const { return recipient_count_; }
   // The encoded form, complete after every call; gone at the next Start() or Clear().
   std::string_view bytes() const { return bytes_; }
+
+  // Bytes of memory that it takes, and would take with one recipient more: it grows to twice its size.
+  size_t memory_size() const { return bytes_.capacity(); }
+  size_t MemorySizeWith(const Recipient& recipient) const;
 
  private:
   std::string bytes_;

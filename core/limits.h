@@ -40,6 +40,14 @@ inline constexpr size_t kBlockSize = 32 * 1024;
 // Fragments of one message that may be on their way to the log: one is written while the next one fills.
 inline constexpr uint32_t kFragmentsInFlightMax = 2;
 
+// An envelope, encoded: so much memory a conversation keeps for the next message, and what goes beyond it is charged to
+// the budget that conversations share. A hundred recipients with the usual parameters stay below.
+inline constexpr size_t kEnvelopeSizeKept = 16 * 1024;
+
+// Recipients beyond a message's limit that a peer may name before they count as errors: it had sent the rest of a long
+// list before it could read our first 452.
+inline constexpr uint32_t kExcessRecipientCountMax = 100;
+
 // Defaults of the configuration.
 inline constexpr uint64_t kMessageSizeMaxDefault = 50ull * 1024 * 1024;
 inline constexpr uint32_t kRecipientCountMaxDefault = 1000;  // RFC 5321 4.5.3.1.8 asks for 100; lists are larger

@@ -28,8 +28,9 @@ Inbound::Inbound(const InboundOptions& options, Reactor& reactor, std::vector<St
       gate_(gate),
       events_(events),
       ids_(source, last_known),
-      rings_(reactor, options.block_count_max / 2),
-      bodies_(reactor, options.block_count_max - options.block_count_max / 2),
+      envelopes_(options.block_count_max / 4 * kBlockSize),
+      rings_(reactor, (options.block_count_max - options.block_count_max / 4) / 2),
+      bodies_(reactor, options.block_count_max - options.block_count_max / 4 - rings_.pool().count_max()),
       receipts_((options.connection_count_max + kLeavingCountMax) * kPlacesPerMessage, reactor) {
   reactor_.AddHook(*this);
 }

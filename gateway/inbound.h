@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/handoff.h"
+#include "core/memory_budget.h"
 #include "core/message.h"
 #include "gateway/connection_ledger.h"
 #include "gateway/events.h"
@@ -36,6 +37,7 @@ struct InboundOptions {
   ConversationOptions conversation;
   std::vector<IpNetwork> trusted_networks;
   size_t connection_count_max = kConnectionCountMaxDefault;  // of all reactors, as in the ledger
+  // Memory of this reactor, in blocks: a quarter is for long envelopes, the rest is lent as blocks.
   size_t block_count_max = kBufferMemoryMaxDefault / kBlockSize;
 };
 
@@ -95,8 +97,9 @@ class Inbound final : public TurnHook, private ListenerHandler {
   const AdmissionGate& gate_;
   EventLog& events_;
   MessageIdSource ids_;
-  BlockLender rings_;   // for input; apart from bodies', so that neither can starve the other
-  BlockLender bodies_;  // for fragments
+  MemoryBudget envelopes_;  // beyond the usual size
+  BlockLender rings_;       // for input; apart from bodies', so that neither can starve the other
+  BlockLender bodies_;      // for fragments
   ReceiptBox receipts_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<InboundConnection>> connections_;

@@ -10,7 +10,7 @@
 namespace postern {
 
 InboundConnection::InboundConnection(Inbound& inbound)
-    : inbound_(inbound), conversation_(inbound.options_.conversation) {
+    : inbound_(inbound), conversation_(inbound.options_.conversation, &inbound.envelopes_) {
   for (Handoff& handoff : handoffs_) {
     handoff.home = &inbound.receipts_;
     handoff.owner = this;

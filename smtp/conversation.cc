@@ -17,9 +17,9 @@ constexpr size_t kScratchSize = 4 * 1024;
 
 }  // namespace
 
-Conversation::Conversation(const ConversationOptions& options)
+Conversation::Conversation(const ConversationOptions& options, MemoryBudget* budget)
     : options_(options),
-      session_(options),
+      session_(options, budget),
       decoder_(options.bare_newline),
       patience_(options.timeouts, options.data_rate_min) {}
 
@@ -200,6 +200,7 @@ void Conversation::HandleReceipt(HandoffResult result) { session_.HandleReceipt(
 Block* Conversation::TakeReleased() {
   CHECK(admitted_ && !session_.keeps_message());
   admitted_ = false;
+  session_.HandleReleased();
   return std::exchange(block_, nullptr);
 }
 

@@ -16,6 +16,7 @@
 #include "core/block_pool.h"
 #include "core/clock.h"
 #include "core/handoff.h"
+#include "core/memory_budget.h"
 #include "core/message.h"
 #include "core/ring_buffer.h"
 #include "smtp/body_decoder.h"
@@ -47,8 +48,8 @@ struct WholeMessage {
 
 class Conversation {
  public:
-  // `options` are lent and outlive it.
-  explicit Conversation(const ConversationOptions& options);
+  // Both are lent and outlive it. `budget` is what envelopes share beyond a usual size; without one it has no bound.
+  explicit Conversation(const ConversationOptions& options, MemoryBudget* budget = nullptr);
 
   // A connection stands: the greeting goes to `out`.
   void Start(const Peer& peer, std::string& out, MonotonicTime now);

@@ -1,6 +1,7 @@
 #include "smtp/session.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/log/check.h"
 #include "absl/log/log.h"
@@ -192,15 +193,27 @@ void Session::HandleMail(const Command& command, std::string& out) {
 void Session::HandleRcpt(const Command& command, std::string& out) {
   const Reply* refusal = command.error;
   if (refusal == nullptr && !MayReceive(command.path)) refusal = &kRelayDenied;
-  if (refusal == nullptr && envelope_.recipient_count() >= options_.recipient_count_max) refusal = &kTooManyRecipients;
+  const Recipient recipient{.address = command.path.mailbox, .notify = command.notify, .orcpt = command.orcpt};
+  if (refusal == nullptr && (envelope_.recipient_count() >= options_.recipient_count_max || !TryMakeRoom(recipient))) {
+    refusal = &kTooManyRecipients;
+  }
   if (refusal != nullptr) {
     if (state_ == SessionState::kMail) state_ = SessionState::kNobody;
     if (command.error == nullptr) Note(Kind::kRecipientRefused, refusal->code, command.path.mailbox);
     return Refuse(*refusal, out);
   }
-  envelope_.AddRecipient({.address = command.path.mailbox, .notify = command.notify, .orcpt = command.orcpt});
+  envelope_.AddRecipient(recipient);
   state_ = SessionState::kRcpt;
   AppendReply(kRecipientTaken, out);
+}
+
+bool Session::TryMakeRoom(const Recipient& recipient) {
+  const size_t size = envelope_.MemorySizeWith(recipient);
+  if (budget_ == nullptr || size <= kEnvelopeSizeKept + charged_size_) return true;
+  const size_t growth = size - kEnvelopeSizeKept - charged_size_;
+  if (!budget_->TryCharge(growth)) return false;
+  charged_size_ += growth;
+  return true;
 }
 
 // Never an open relay: the domain decides, and it is the one behind the last "@" that stands outside of quotes. What a
@@ -307,7 +320,7 @@ void Session::HandleBareNewline(std::string& out) {
 }
 
 void Session::HandleReceipt(HandoffResult result, MessageId id, std::string& out) {
-  if (state_ == SessionState::kClosed) return;
+  if (state_ == SessionState::kClosed) return EndTransaction();
   CHECK(state_ == SessionState::kCommit);
   if (result == HandoffResult::kDurable) {
     const MessageIdText id_text = ToText(id);
@@ -320,6 +333,10 @@ void Session::HandleReceipt(HandoffResult result, MessageId id, std::string& out
   }
   EndTransaction();
   state_ = SessionState::kReady;
+}
+
+void Session::HandleReleased() {
+  if (state_ == SessionState::kClosed) EndTransaction();
 }
 
 // --- refusals and ends
@@ -350,11 +367,15 @@ void Session::End(const Reply& last_word, std::string& out) {
   Close();
 }
 
-// The envelope stays: a message may be on its way with it.
-void Session::Close() { state_ = SessionState::kClosed; }
+// Out of kCommit the envelope stays: the message may be on its way with it, until its receipt or its release.
+void Session::Close() {
+  if (state_ != SessionState::kCommit && state_ != SessionState::kClosed) EndTransaction();
+  state_ = SessionState::kClosed;
+}
 
 void Session::EndTransaction() {
   envelope_.Clear();
+  if (charged_size_ > 0) budget_->GiveBack(std::exchange(charged_size_, 0));
   flags_ = 0;
   body_size_ = 0;
   hops_.Start();

@@ -24,6 +24,7 @@
 
 #include "core/envelope.h"
 #include "core/handoff.h"
+#include "core/memory_budget.h"
 #include "core/message.h"
 #include "smtp/command.h"
 #include "smtp/conversation_options.h"
@@ -52,8 +53,10 @@ struct ConversationNote {
 
 class Session {
  public:
-  // `options` are lent and outlive it.
-  explicit Session(const ConversationOptions& options) : options_(options) {}
+  // Both are lent and outlive it. What envelopes take beyond kEnvelopeSizeKept is charged to `budget`, when there is
+  // one.
+  explicit Session(const ConversationOptions& options, MemoryBudget* budget = nullptr)
+      : options_(options), budget_(budget) {}
 
   // A connection stands: everything of an earlier one is forgotten, and the greeting is said.
   void Start(const Peer& peer, std::string& out);
@@ -79,8 +82,10 @@ class Session {
   // A bare CR or LF: where the message ends is anybody's guess, so the conversation does.
   void HandleBareNewline(std::string& out);
 
-  // In kCommit; in kClosed it comes too late and changes nothing.
+  // In kCommit; in kClosed it comes too late to be told, but the envelope is needed no longer.
   void HandleReceipt(HandoffResult result, MessageId id, std::string& out);
+  // What was admitted was given up, and nobody else reads the envelope.
+  void HandleReleased();
 
   // In any state: the last word, or none.
   void HandleTimeout(std::string& out);
@@ -109,6 +114,8 @@ class Session {
   void HandleBdat(const Command& command, SessionCell cell, std::string& out);
   void SayHelp(std::string& out);
   bool MayReceive(const Path& path) const;
+  // False when the envelope may not grow by so much.
+  bool TryMakeRoom(const Recipient& recipient);
 
   // A command was refused; the reply, or the end when it was one too many.
   void Refuse(const Reply& reply, std::string& out);
@@ -116,12 +123,13 @@ class Session {
   bool CountError(std::string& out);
   // The message is refused: the rest of it is swallowed before `reply` is said. `reply` is a constant.
   void RefuseBody(const Reply& reply, ConversationNote::Kind kind);
-  // The message is over, however it ended.
+  // The message is over, however it ended: its memory is given back.
   void EndTransaction();
   void End(const Reply& last_word, std::string& out);
   void Note(ConversationNote::Kind kind, uint16_t code, std::string_view text);
 
   const ConversationOptions& options_;
+  MemoryBudget* const budget_;
   SessionState state_ = SessionState::kClosed;
   Peer peer_;
   std::string helo_;
@@ -131,6 +139,7 @@ class Session {
 
   // The message that is being told.
   EnvelopeWriter envelope_;
+  size_t charged_size_ = 0;  // to the budget
   std::string sender_;
   uint8_t flags_ = 0;
   uint64_t body_size_ = 0;

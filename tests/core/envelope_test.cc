@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/limits.h"
 #include "gtest/gtest.h"
 
 namespace postern {
@@ -70,6 +71,26 @@ TEST(EnvelopeWriter, StartsOverWithoutARest) {
   ASSERT_TRUE(envelope.has_value());
   EXPECT_EQ(envelope->sender, "");
   EXPECT_TRUE(envelope->recipients.empty());
+}
+
+TEST(Envelope, TellsWhatItWillTakeAndKeepsNoMoreThanUsual) {
+  EnvelopeWriter writer;
+  writer.Start({.sender = "a@sender.example"});
+  const std::string orcpt = "rfc822;" + std::string(400, 'x');
+  const Recipient recipient{.address = "b@local.example", .orcpt = orcpt};
+  while (writer.bytes().size() < 10 * kEnvelopeSizeKept) {
+    const size_t told = writer.MemorySizeWith(recipient);
+    writer.AddRecipient(recipient);
+    ASSERT_EQ(writer.memory_size(), told);
+    ASSERT_GE(writer.memory_size(), writer.bytes().size());
+  }
+  writer.Clear();
+  EXPECT_LE(writer.memory_size(), kEnvelopeSizeKept);
+  writer.Start({});
+  while (writer.MemorySizeWith(recipient) <= kEnvelopeSizeKept) writer.AddRecipient(recipient);
+  const size_t usual = writer.memory_size();
+  writer.Clear();
+  EXPECT_EQ(writer.memory_size(), usual) << "the next message allocates nothing";
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/match.h"
 #include "core/block_pool.h"
+#include "core/memory_budget.h"
 #include "core/ring_buffer.h"
 #include "gtest/gtest.h"
 
@@ -21,7 +22,7 @@ constexpr std::string_view kEnvelope =
 
 class ConversationTest : public testing::Test {
  public:
-  ConversationTest() : memory_(kBlockSize), ring_(memory_), conversation_(options_) {
+  ConversationTest() : memory_(kBlockSize), ring_(memory_), conversation_(options_, &budget_) {
     CHECK_OK(options_.local_domains.Add("local.example", 0));
     Start();
   }
@@ -50,11 +51,21 @@ class ConversationTest : public testing::Test {
     ASSERT_EQ(Pump("x: y\r\n.\r\n"), Want::kReceipt);
   }
 
+  // Names recipients until one is refused; how many were taken.
+  int NameManyRecipients() {
+    for (int count = 0;; ++count) {
+      out_.clear();
+      EXPECT_EQ(Pump("RCPT TO:<b@local.example> ORCPT=rfc822;" + std::string(400, 'x') + "\r\n"), Want::kInput);
+      if (!out_.starts_with("250 ")) return count;
+    }
+  }
+
   std::vector<char> memory_;
   RingBuffer ring_;
   BlockPool pool_{1};
   MessageIdSource ids_{0};
   ConversationOptions options_;
+  MemoryBudget budget_{100'000};
   std::string out_;
   Conversation conversation_;
 };
@@ -171,6 +182,71 @@ TEST_F(ConversationTest, TellsOfWhomItSpeaks) {
   ASSERT_EQ(notes.size(), 1u);
   EXPECT_EQ(notes[0].kind, ConversationNote::Kind::kTimedOut);
   EXPECT_TRUE(conversation_.TakeNotes().empty());
+}
+
+// A long envelope is bounded by what all conversations share, and costs nothing once its message is over.
+TEST_F(ConversationTest, SharesTheMemoryOfLongEnvelopes) {
+  ASSERT_EQ(Pump(kEnvelope), Want::kInput);
+  const int alone = NameManyRecipients();
+  EXPECT_TRUE(out_.starts_with("452 4.5.3 "));
+  EXPECT_GT(budget_.charged_size(), 0u);
+
+  Conversation other(options_, &budget_);
+  std::string said;
+  other.Start({.address = "192.0.2.8"}, said, kStart);
+  std::string commands(kEnvelope);
+  for (int i = 0; i < alone / 2; ++i) {
+    commands += "RCPT TO:<b@local.example> ORCPT=rfc822;" + std::string(400, 'x') + "\r\n";
+  }
+  std::vector<char> memory(commands.begin(), commands.end());
+  RingBuffer ring(memory);
+  ring.Commit(memory.size());
+  EXPECT_EQ(other.Pump(ring, said, kStart), Want::kInput);
+  EXPECT_TRUE(absl::StrContains(said, "\r\n250 2.1.5 ")) << "a usual envelope needs nothing of it";
+  EXPECT_TRUE(absl::StrContains(said, "\r\n452 4.5.3 "));
+
+  other.HandlePeerEnd();
+  ASSERT_EQ(Pump("RSET\r\n"), Want::kInput);
+  EXPECT_EQ(budget_.charged_size(), 0u);
+}
+
+TEST_F(ConversationTest, GivesTheMemoryOfALongEnvelopeBackHoweverItEnds) {
+  const auto begin = [&](std::string_view then) {
+    Start();
+    ASSERT_EQ(Pump(kEnvelope), Want::kInput);
+    NameManyRecipients();
+    ASSERT_GT(budget_.charged_size(), 0u);
+    if (then.empty()) return;
+    ASSERT_EQ(Pump("DATA\r\n"), Want::kAdmission);
+    Admit();
+    Pump(then);
+  };
+  const auto end = [&] {
+    conversation_.HandlePeerEnd();
+    if (Pump() == Want::kRelease) pool_.Give(conversation_.TakeReleased());
+    ASSERT_EQ(Pump(), Want::kClose);
+  };
+  begin("");  // before its body
+  end();
+  EXPECT_EQ(budget_.charged_size(), 0u);
+
+  begin("x: y\r\n");  // in it
+  end();
+  EXPECT_EQ(budget_.charged_size(), 0u);
+
+  begin("x: y\r\n.\r\n");  // whole, and taken by nobody
+  end();
+  EXPECT_EQ(budget_.charged_size(), 0u);
+
+  for (const bool gone : {false, true}) {  // with its receipt
+    begin("x: y\r\n.\r\n");
+    pool_.Give(conversation_.TakeMessage().block);
+    if (gone) end();
+    EXPECT_GT(budget_.charged_size(), 0u) << "the envelope is lent";
+    conversation_.HandleReceipt(HandoffResult::kDurable);
+    EXPECT_EQ(budget_.charged_size(), 0u);
+    if (!gone) end();
+  }
 }
 
 // Once ended, it stays so and says nothing more, until it begins anew and knows nothing of that.
