@@ -1,4 +1,4 @@
-// MailboxWriter delivers messages into mailboxes, a batch at a time, so that no disk ever holds up the relay's reactor.
+// MailboxWriter delivers messages into mailboxes, a batch at a time: it writes and syncs where the relay must not wait.
 //
 // The gateway owns it and runs it on a thread of its own (the simulator steps RunOnce() without one); the relay gives
 // jobs and takes them back on its thread. A job travels out and comes home; in between nobody else touches it. A
