@@ -8,6 +8,7 @@
 namespace postern {
 namespace {
 
+constexpr size_t kMoveSizePerRun = 4u * 1024 * 1024;
 constexpr size_t kUnusedCountMax = 1024;  // records of open messages that are kept for the next ones
 
 std::string_view BodyOf(const Handoff& handoff) {
@@ -36,10 +37,16 @@ void StoreWriter::Run(const std::atomic<bool>& stop) {
 
 size_t StoreWriter::RunOnce() {
   batch_.clear();
+  no_room_ = false;
   sync_needed_ = false;
   log_.BeginBatch();
+  size_t count = 0;
   Handoff* handoff = nullptr;
-  while (batch_.size() < queue_.places() && queue_.TryPop(handoff)) {
+  for (; count < queue_.places() && queue_.TryPop(handoff); ++count) {
+    if (BelongsBehindMove(*handoff)) {
+      late_.push_back(handoff);
+      continue;
+    }
     Pending pending{handoff, {}, HandoffResult::kPending};
     pending.result = Handle(*handoff, pending.position);
     batch_.push_back(pending);
@@ -48,15 +55,47 @@ size_t StoreWriter::RunOnce() {
     Commit();
     SendReceipts();
   }
+  if (!late_.empty()) {
+    ++count;
+    RunMoves();
+  }
   Release();
-  return batch_.size();
+  return count;
+}
+
+bool StoreWriter::BelongsBehindMove(const Handoff& handoff) const {
+  if (handoff.kind == HandoffKind::kMove) return true;
+  return handoff.kind == HandoffKind::kOutcome &&
+         std::any_of(late_.begin(), late_.end(), [&](const Handoff* late) { return late->message == handoff.message; });
+}
+
+// A batch of its own, which stops after kMoveSizePerRun. What is left of a message goes on in the next one; until its
+// record is written its pieces are waste, and its old place counts.
+void StoreWriter::RunMoves() {
+  batch_.clear();
+  sync_needed_ = false;
+  log_.BeginBatch();
+  for (size_t size = 0; size < kMoveSizePerRun && !late_.empty();) {
+    Handoff& handoff = *late_.front();
+    Pending pending{&handoff, {}, HandoffResult::kPending};
+    pending.result = handoff.kind == HandoffKind::kMove ? ContinueMove(handoff, pending.position, size)
+                                                        : Handle(handoff, pending.position);
+    if (pending.result == HandoffResult::kPending && pending.position == Position{}) continue;
+    late_.pop_front();
+    move_.reset();
+    batch_.push_back(pending);
+  }
+  if (!batch_.empty()) {
+    Commit();
+    SendReceipts();
+  }
 }
 
 HandoffResult StoreWriter::Handle(Handoff& handoff, Position& position) {
   switch (handoff.kind) {
     case HandoffKind::kFragment: return AppendFragment(handoff, position);
     case HandoffKind::kAccepted: return AppendAccepted(handoff, position);
-    case HandoffKind::kMove: return AppendMove(handoff, position);
+    case HandoffKind::kMove: break;  // RunMoves()
     case HandoffKind::kOutcome:
       sync_needed_ = true;
       return Append(
@@ -139,44 +178,55 @@ HandoffResult StoreWriter::AppendAccepted(const Handoff& handoff, Position& posi
 }
 
 // Copies a message as it is: a body that the disk has damaged stays damaged, and is told when somebody reads it.
-HandoffResult StoreWriter::AppendMove(const Handoff& handoff, Position& position) {
+HandoffResult StoreWriter::StartMove(const Handoff& handoff) {
   const absl::StatusOr<RecordView> old = fetcher_.Fetch(Position::Unpack(handoff.position), Verify::kAllButBody);
   if (!old.ok() || old->message != handoff.message) return HandoffResult::kLost;
   if (old->kind != RecordKind::kAccepted && old->kind != RecordKind::kMoved) return HandoffResult::kLost;
   // The fetcher's memory is needed for the pieces.
-  const std::string head(old->head);
-  const std::string body(old->body);
-  const uint32_t body_checksum = old->body_checksum;
-  const uint32_t message_size = old->message_size;
-  std::vector<Position> fragments(old->fragments.begin(), old->fragments.end());
-  for (Position& fragment : fragments) {
+  move_.emplace(Move{.head = std::string(old->head),
+                     .body = std::string(old->body),
+                     .body_checksum = old->body_checksum,
+                     .message_size = old->message_size,
+                     .fragments = {old->fragments.begin(), old->fragments.end()}});
+  return HandoffResult::kPending;
+}
+
+HandoffResult StoreWriter::ContinueMove(const Handoff& handoff, Position& position, size_t& size) {
+  if (!move_.has_value()) {
+    if (const HandoffResult result = StartMove(handoff); result != HandoffResult::kPending) return result;
+  }
+  HandoffResult result = HandoffResult::kPending;
+  if (move_->copied_count < move_->fragments.size()) {
+    Position& fragment = move_->fragments[move_->copied_count++];
     const absl::StatusOr<RecordView> piece = fetcher_.Fetch(fragment, Verify::kAllButBody);
     if (!piece.ok() || piece->kind != RecordKind::kFragment || piece->message != handoff.message) {
       fragment = {};  // lost: whoever reads the message will be told
-      continue;
+      return HandoffResult::kPending;
     }
     const uint32_t checksum = piece->body_checksum;
-    const HandoffResult result = Append({.kind = RecordKind::kFragment,
-                                         .message = handoff.message,
-                                         .body = piece->body,
-                                         .body_checksum = &checksum,
-                                         .frees_room = true},
-                                        fragment);
-    if (result != HandoffResult::kPending) return result;
-    if (!log_.Flush().ok()) return NoRoom();
+    size += piece->body.size();
+    result = Append({.kind = RecordKind::kFragment,
+                     .message = handoff.message,
+                     .body = piece->body,
+                     .body_checksum = &checksum,
+                     .frees_room = true},
+                    fragment);
+  } else {
+    size += move_->head.size() + move_->body.size() + handoff.head.size();
+    sync_needed_ = true;
+    result = Append({.kind = RecordKind::kMoved,
+                     .message = handoff.message,
+                     .head = move_->head,
+                     .state = handoff.head,
+                     .body = move_->body,
+                     .fragments = move_->fragments,
+                     .message_size = move_->message_size,
+                     .body_checksum = &move_->body_checksum,
+                     .frees_room = true},
+                    position);
   }
-  sync_needed_ = true;
-  const HandoffResult result = Append({.kind = RecordKind::kMoved,
-                                       .message = handoff.message,
-                                       .head = head,
-                                       .state = handoff.head,
-                                       .body = body,
-                                       .fragments = fragments,
-                                       .message_size = message_size,
-                                       .body_checksum = &body_checksum,
-                                       .frees_room = true},
-                                      position);
-  if (result == HandoffResult::kPending) log_.Flush().IgnoreError();  // judged with the batch
+  // What was lent is used again at once.
+  if (result == HandoffResult::kPending && !log_.Flush().ok() && position == Position{}) return NoRoom();
   return result;
 }
 
@@ -204,7 +254,6 @@ HandoffResult StoreWriter::Judge(const Pending& pending) const {
 }
 
 void StoreWriter::SendReceipts() {
-  bool no_room = false;
   uint64_t record_count = 0;
   homes_.clear();
   // The frontier is already published: who hears of a receipt finds its record.
@@ -212,7 +261,7 @@ void StoreWriter::SendReceipts() {
     Handoff* const handoff = pending.handoff;
     handoff->result = Judge(pending);
     record_count += handoff->result == HandoffResult::kDurable;
-    no_room = no_room || handoff->result == HandoffResult::kNoRoom;
+    no_room_ = no_room_ || handoff->result == HandoffResult::kNoRoom;
     if (handoff->kind == HandoffKind::kFragment && handoff->result != HandoffResult::kDurable) {
       if (const auto it = open_.find(handoff->message.number); it != open_.end()) it->second->broken = true;
     }
@@ -221,7 +270,7 @@ void StoreWriter::SendReceipts() {
     CHECK(home->queue.TryPush(handoff)) << "a receipt box is too small for what is away";
     if (std::find(homes_.begin(), homes_.end(), home) == homes_.end()) homes_.push_back(home);
   }
-  full_.store(no_room, std::memory_order_relaxed);
+  full_.store(no_room_, std::memory_order_relaxed);
   record_count_.fetch_add(record_count, std::memory_order_relaxed);
   for (ReceiptBox* home : homes_) home->owner.Wake();
   if (log_.durable() != told_) {

@@ -2,6 +2,7 @@
 //
 // The gateway owns it and runs it on a thread of its own (the simulator steps RunOnce() without one). It pops all that
 // waits, appends it, writes it at once, syncs once, and sends the receipts; whoever's receipts came home is woken once.
+// Moves are housekeeping: they go on behind the receipts, a few MiB at a time, so that nobody waits for them.
 // Push, reserve, Wake() and SetNeededSegment() may be called on any thread.
 
 #ifndef POSTERN_STORE_STORE_WRITER_H_
@@ -10,7 +11,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,11 +47,13 @@ class StoreWriter {
     read_.store(read.Pack(), std::memory_order_release);
   }
 
-  // One batch: pops all that waits, appends, syncs once, sends receipts. How many handoffs that were.
+  // One batch: pops all that waits, appends, syncs once, sends receipts; then a step of the moves. 0 when there was
+  // nothing to do.
   size_t RunOnce();
   // Whether RunOnce() would find something.
   bool HasWork() const {
-    return !queue_.LooksEmpty() || needed_segment_.load(std::memory_order_acquire) != released_before_;
+    return !queue_.LooksEmpty() || !late_.empty() ||
+           needed_segment_.load(std::memory_order_acquire) != released_before_;
   }
   // Until `stop`, and until nothing waits any more; then seals the log. Wake it after setting `stop`.
   void Run(const std::atomic<bool>& stop);
@@ -85,11 +90,25 @@ class StoreWriter {
     HandoffResult result;  // kPending: the commit decides
   };
 
+  // A message on its way to the head of the log: its pieces one by one, then its record.
+  struct Move {
+    std::string head;
+    std::string body;  // the last piece
+    uint32_t body_checksum = 0;
+    uint32_t message_size = 0;
+    std::vector<Position> fragments;
+    size_t copied_count = 0;  // of them
+  };
+
+  void RunMoves();
+  bool BelongsBehindMove(const Handoff& handoff) const;
   HandoffResult Handle(Handoff& handoff, Position& position);
   HandoffResult Append(const NewRecord& record, Position& position);
   HandoffResult AppendFragment(const Handoff& handoff, Position& position);
   HandoffResult AppendAccepted(const Handoff& handoff, Position& position);
-  HandoffResult AppendMove(const Handoff& handoff, Position& position);
+  // One more record of the move at the front, of `size` bytes or so; kPending with no position when it goes on.
+  HandoffResult ContinueMove(const Handoff& handoff, Position& position, size_t& size);
+  HandoffResult StartMove(const Handoff& handoff);
   HandoffResult NoRoom() const { return log_.poisoned() ? HandoffResult::kPoisoned : HandoffResult::kNoRoom; }
   OpenMessage& Open(MessageId message);
   std::unique_ptr<OpenMessage> Close(MessageId message);
@@ -104,12 +123,17 @@ class StoreWriter {
   ThreadDoorbell bell_;
   std::vector<Pending> batch_;
   std::vector<ReceiptBox*> homes_;                                    // of this batch
+  bool no_room_ = false;                                              // in this run
   bool sync_needed_ = false;                                          // a batch of fragments alone is not synced
   absl::flat_hash_map<uint64_t, std::unique_ptr<OpenMessage>> open_;  // by message id
   std::vector<std::unique_ptr<OpenMessage>> closing_;                 // lent to the log until it is flushed
   std::vector<std::unique_ptr<OpenMessage>> unused_;                  // keep their memory for the next messages
   std::vector<Spread> spread_;                                        // those that the reader has not passed
-  RecordFetcher fetcher_;                                             // for moves
+  // Moves, and the outcomes of messages that are being moved: a move carries the state from before such an outcome, so
+  // the outcome is written behind it.
+  std::deque<Handoff*> late_;
+  std::optional<Move> move_;  // the front of late_, when it has begun
+  RecordFetcher fetcher_;     // for moves
   uint32_t released_before_ = 0;
   Position told_ = {};  // the frontier that the follower knows
   std::atomic<uint32_t> needed_segment_{0};

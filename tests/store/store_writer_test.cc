@@ -169,6 +169,41 @@ TEST_F(StoreWriterTest, AMoveBringsAMessageToTheHeadAndFreesItsOldPlace) {
   EXPECT_EQ(index_->Find(Id(1))->recipients()[1].attempt_count, 3);
 }
 
+TEST_F(StoreWriterTest, NobodyWaitsForALargeMoveButTheOutcomesOfItsMessage) {
+  std::string body;
+  for (uint64_t piece = 0; body.size() < 5u * 1024 * 1024; ++piece) {
+    body += Body(piece, 30'000);
+    driver_->Fragment(Id(1), std::string_view(body).substr(body.size() - 30'000));
+    driver_->Run();
+  }
+  driver_->Accept(Id(1), "end", EncodeEnvelope(2));
+  driver_->Accept(Id(2), "small");
+  driver_->Run();
+  Follow();
+  OutcomeWriter state;
+  index_->EncodeState(*index_->Find(Id(1)), state);
+  const Handoff& large = driver_->Move(Id(1), index_->Find(Id(1))->position(), state.bytes());
+  const Handoff& behind = driver_->Outcome(Id(1), EncodeOutcome(1, RecipientState::kDelivered));
+  const Handoff& other = driver_->Outcome(Id(2), EncodeOutcome(0, RecipientState::kDelivered));
+  const Handoff& accepted = driver_->Accept(Id(3), "new");
+
+  EXPECT_EQ(driver_->Run().size(), 2u);
+  EXPECT_EQ(other.result, HandoffResult::kDurable);
+  EXPECT_EQ(accepted.result, HandoffResult::kDurable);
+  EXPECT_EQ(large.result, HandoffResult::kPending);
+  EXPECT_TRUE(writer_->HasWork());
+  EXPECT_EQ(driver_->Run().size(), 2u);
+  EXPECT_EQ(large.result, HandoffResult::kDurable);
+  EXPECT_EQ(behind.result, HandoffResult::kDurable);
+  EXPECT_EQ(writer_->RunOnce(), 0u);
+
+  Release();
+  EXPECT_EQ(Stored(1), body + "end");
+  Open();  // whoever reads only the log sees the outcome behind the move
+  EXPECT_EQ(Stored(1), body + "end");
+  EXPECT_EQ(index_->Find(Id(1))->recipients()[1].state, RecipientState::kDelivered);
+}
+
 TEST_F(StoreWriterTest, AMoveOfWhatIsNotThereSaysSoAndIsNoFullDisk) {
   const Handoff& nowhere = driver_->Move(Id(1), {777, 0}, "");
   driver_->Accept(Id(2), "body");
