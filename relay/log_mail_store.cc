@@ -66,6 +66,10 @@ bool LogMailStore::Fold(FoldListener& listener, size_t record_count_max) {
   return more;
 }
 
+bool LogMailStore::stuck() const {
+  return std::any_of(logs_.begin(), logs_.end(), [](const auto& log) { return !log->reader.error().ok(); });
+}
+
 LogMailStore::Log* LogMailStore::Locate(MessageId message, const QueuedMessage** queued) {
   for (const std::unique_ptr<Log>& log : logs_) {
     *queued = log->index.Find(message);
@@ -144,7 +148,8 @@ void LogMailStore::Maintain() {
     const Frontier frontier = log->parts.writer.durable();
     if (log->folded == frontier && frontier != Frontier{}) {
       StartMoves(*log);
-      const uint32_t needed = log->pins->Oldest(log->index.oldest_needed_segment(frontier));
+      const uint32_t needed =
+          std::min(log->pins->Oldest(log->index.oldest_needed_segment(frontier)), log->reader.oldest_unread_segment());
       log->parts.writer.SetNeededSegment(needed, frontier);
       if (needed != std::exchange(log->needed_segment, needed)) log->pushed = true;
     }

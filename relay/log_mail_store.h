@@ -52,6 +52,7 @@ class LogMailStore final : public MailStore {
   LogMailStore(const std::vector<MailLog>& logs, Wakeable& self);
 
   bool Fold(FoldListener& listener, size_t record_count_max) override;
+  bool stuck() const override;
   std::optional<MailState> Find(MessageId message) override;
   std::optional<MessageId> Next(uint64_t& cursor) override;
   size_t message_count() const override;

@@ -58,6 +58,8 @@ class MailStore {
 
   // Reads on in the logs, at most `record_count_max` records; true when there is more that is durable.
   virtual bool Fold(FoldListener& listener, size_t record_count_max) = 0;
+  // Fold() has come to no end: a log cannot be read on for the moment, and outcomes that are durable may not show yet.
+  virtual bool stuck() const { return false; }
 
   // Nothing when it is not in the queue (any more).
   virtual std::optional<MailState> Find(MessageId message) = 0;

@@ -149,10 +149,14 @@ bool LogReader::OpenNextSegment(Position frontier) {
 }
 
 void LogReader::Quarantine(uint32_t offset, uint32_t size, MessageId message) {
+  const absl::Status& error = reader_->read_error();
+  if (!error.ok()) oldest_unread_segment_ = std::min(oldest_unread_segment_, segment_);
   ++report_.damage_count;
   if (report_.damage.size() == kDamageCountMax) return;
-  report_.damage.push_back({.position = {segment_, offset}, .size = size, .message = message});
-  if (quarantine_ == nullptr) return;
+  report_.damage.push_back(
+      {.position = {segment_, offset}, .size = size, .message = message, .error = std::string(error.message())});
+  // What could not be read is copied when it can be: one day, it may be whole.
+  if (quarantine_ == nullptr || !error.ok()) return;
   const std::string name = absl::StrCat(SegmentName(segment_), "-", offset);
   const std::string path = absl::StrCat(quarantine_->path(), "/", name);
   absl::StatusOr<std::unique_ptr<File>> copy = quarantine_->Create(name, 0);

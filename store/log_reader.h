@@ -92,6 +92,9 @@ class LogReader {
 
   // Where it goes on: everything before it has been shown. Segments from this one on are still needed.
   Position position() const { return reader_ ? Position{segment_, reader_->offset()} : Position{}; }
+  // The first segment that the disk could not read wholly, UINT32_MAX when there is none. What was passed over there
+  // may be mail: it must not be freed before a later start has read it.
+  uint32_t oldest_unread_segment() const { return oldest_unread_segment_; }
   // What it found damaged so far.
   const RecoveryReport& report() const { return report_; }
   // Why Next() has nothing although the frontier is ahead; it tries again at the next call.
@@ -107,6 +110,7 @@ class LogReader {
   bool sealed_ = false;   // it has been read to its end
   uint32_t file_size_ = 0;
   std::unique_ptr<SegmentReader> reader_;
+  uint32_t oldest_unread_segment_ = UINT32_MAX;
   RecoveryReport report_;
   absl::Status error_;
 };

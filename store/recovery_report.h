@@ -20,6 +20,7 @@ struct Damage {
   Position position;
   uint32_t size = 0;
   MessageId message = {};   // when the header could still be read; 0 otherwise
+  std::string error{};      // the disk could not read it, and why: it may be whole, and nothing of it is given up
   std::string copied_to{};  // the file in the quarantine; empty when it could not be written
 };
 

@@ -11,12 +11,12 @@ void SegmentReader::Read(std::span<char> bytes, uint32_t offset) {
     std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(*count), bytes.end(), '\0');
     return;
   }
-  read_error_ = count.status();
-  // Page by page, so that only what is sick is lost.
+  // Page by page, so that only what is sick is missing.
   for (size_t done = 0; done < bytes.size(); done += kPageSize) {
     const std::span<char> page = bytes.subspan(done, std::min<size_t>(kPageSize, bytes.size() - done));
     const absl::StatusOr<size_t> size = file_->ReadAt(page, offset + done);
-    if (!size.ok() || *size < page.size()) std::fill(page.begin(), page.end(), '\0');
+    if (!size.ok()) read_error_ = size.status();
+    std::fill(page.begin() + static_cast<std::ptrdiff_t>(size.value_or(0)), page.end(), '\0');
   }
 }
 

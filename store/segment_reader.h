@@ -40,7 +40,8 @@ class SegmentReader {
   uint32_t number() const { return number_; }
   uint32_t offset() const { return offset_; }
   File& file() { return *file_; }
-  // Not ok when the disk could not read some part of the file; the part counts as damage.
+  // Not ok when the disk could not read some part of the file, twice: the part is shown as damage, and may be whole
+  // another time.
   const absl::Status& read_error() const { return read_error_; }
 
  private:

@@ -67,6 +67,25 @@ TEST_F(LogReaderTest, NothingBeyondTheFrontierIsShown) {
   EXPECT_TRUE(reader.Next(log_->durable()).has_value());
 }
 
+// A file whose page at `sick_offset` cannot be read.
+class SickFile final : public File {
+ public:
+  SickFile(std::unique_ptr<File> real, uint64_t sick_offset) : real_(std::move(real)), sick_offset_(sick_offset) {}
+  absl::StatusOr<size_t> ReadAt(std::span<char> bytes, uint64_t offset) override {
+    if (offset <= sick_offset_ && sick_offset_ < offset + bytes.size()) return absl::InternalError("read: I/O error");
+    return real_->ReadAt(bytes, offset);
+  }
+  absl::Status WriteAt(std::span<const std::string_view> pieces, uint64_t offset) override {
+    return real_->WriteAt(pieces, offset);
+  }
+  absl::Status Sync() override { return real_->Sync(); }
+  absl::StatusOr<uint64_t> Size() override { return real_->Size(); }
+
+ private:
+  const std::unique_ptr<File> real_;
+  const uint64_t sick_offset_;
+};
+
 // A directory that cannot be listed now and then.
 class Moody final : public Directory {
  public:
@@ -78,7 +97,9 @@ class Moody final : public Directory {
   }
   absl::StatusOr<std::unique_ptr<File>> OpenForRead(const std::string& name) override {
     if (open_fails) return absl::InternalError("open: too many open files");
-    return real_.OpenForRead(name);
+    absl::StatusOr<std::unique_ptr<File>> file = real_.OpenForRead(name);
+    if (!file.ok() || name != sick_name) return file;
+    return std::make_unique<SickFile>(*std::move(file), sick_offset);
   }
   absl::StatusOr<std::unique_ptr<File>> OpenForWrite(const std::string& name) override {
     return real_.OpenForWrite(name);
@@ -98,6 +119,8 @@ class Moody final : public Directory {
 
   bool list_fails = false;
   bool open_fails = false;
+  std::string sick_name;
+  uint64_t sick_offset = 0;
 
  private:
   Directory& real_;
@@ -118,6 +141,32 @@ TEST_F(LogReaderTest, APassingErrorHidesNothing) {
   EXPECT_TRUE(reader.Next(log_->durable()).has_value());
   EXPECT_TRUE(reader.error().ok());
   EXPECT_EQ(reader.report().damage_count, 0u);
+}
+
+TEST_F(LogReaderTest, WhatTheDiskCannotReadIsPassedOverAndNeverGivenUp) {
+  const std::string body(20'000, 'x');
+  std::vector<Position> positions;
+  for (uint64_t i = 1; i <= 40; ++i) positions.push_back(Accept(i, {}, body, static_cast<uint32_t>(body.size())));
+  Moody directory(*directory_);
+  directory.sick_name = SegmentName(positions[20].segment);
+  directory.sick_offset = positions[20].offset + 10'000;
+  const std::unique_ptr<Directory> quarantine = *disk_.Open("quarantine");
+  LogReader reader(directory, quarantine.get());
+  size_t count = 0;
+  while (reader.Next(log_->durable()).has_value()) ++count;
+  EXPECT_EQ(count, 39u);
+  EXPECT_EQ(reader.oldest_unread_segment(), positions[20].segment);
+  ASSERT_EQ(reader.report().damage.size(), 1u);
+  EXPECT_EQ(reader.report().damage[0].position, positions[20]);
+  EXPECT_EQ(reader.report().damage[0].message, Id(21));
+  EXPECT_EQ(reader.report().damage[0].error, "read: I/O error");
+  EXPECT_TRUE(quarantine->List()->empty());  // when it can be read, the copy of today would be in the way
+
+  LogReader later(*directory_, quarantine.get());  // the disk is well again
+  count = 0;
+  while (later.Next(log_->durable()).has_value()) ++count;
+  EXPECT_EQ(count, 40u);
+  EXPECT_EQ(later.oldest_unread_segment(), UINT32_MAX);
 }
 
 TEST_F(LogReaderTest, AMessageIsReadInPieces) {
