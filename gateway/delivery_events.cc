@@ -10,7 +10,6 @@ void DeliveryEvents::HandleDelivery(const DeliveryEvent& event) {
     case DeliveryEventKind::kConnected: return TellHost(Event::kConnected, event);
     case DeliveryEventKind::kConnectFailed: return TellHost(Event::kConnectFailed, event);
     case DeliveryEventKind::kTimedOut: return TellHost(Event::kTimedOut, event);
-    case DeliveryEventKind::kAttempted: return;  // each of its recipients has had a line
     case DeliveryEventKind::kDelivered: return TellRecipient(Event::kAttempted, "delivered", event);
     case DeliveryEventKind::kDeferred: return TellRecipient(Event::kAttempted, "deferred", event);
     case DeliveryEventKind::kExpired: return TellRecipient(Event::kAttempted, "expired", event);

@@ -37,6 +37,7 @@ struct Attempt {
   OutcomeWriter outcome;
   WallTime next_attempt{INT64_MAX};  // the earliest of the deferred ones
   bool answered = false;             // its results are in, its outcome is made
+  bool untried = false;              // we never came to it: made again soon, and not counted
   uint32_t mailbox_job_count = 0;    // under way, for a maildir
 };
 

@@ -17,17 +17,16 @@ namespace postern {
 enum class DeliveryEventKind : uint8_t {
   kConnected,      // 2003: a connection to `host` stands
   kConnectFailed,  // 3010: to `host`, `text` says why
-  kAttempted,      // 2001: an attempt is over; `recipient_count`, of which `delivered_count` arrived
-  kDelivered,      // one recipient arrived
-  kDeferred,       // one recipient waits for `next_attempt`
+  kDelivered,      // 2001: one recipient arrived
+  kDeferred,       // 2001: one recipient waits for `next_attempt`
+  kExpired,        // 2001: one recipient was tried for the last time
   kRejected,       // 4031: one recipient was refused for good: `code`, `text`
-  kExpired,        // one recipient was tried for the last time
   kTimedOut,       // 4051: `host` was silent; `text` says at which stage
   kReadFailed,     // 3013: the message cannot be read from the log
 };
 
 struct DeliveryEvent {
-  DeliveryEventKind kind = DeliveryEventKind::kAttempted;
+  DeliveryEventKind kind = DeliveryEventKind::kConnected;
   MessageId message{};             // zero for events of a connection
   std::string_view destination{};  // "mail.internal:25", or the maildir route
   std::string_view host{};         // "192.0.2.1:25", or the mailbox
@@ -35,8 +34,6 @@ struct DeliveryEvent {
   std::string_view recipient{};
   uint16_t code = 0;  // of the reply; 0 when there was none
   std::string_view text{};
-  uint32_t recipient_count = 0;
-  uint32_t delivered_count = 0;
   uint64_t size = 0;  // bytes of the body
   WallTime next_attempt{};
 };

@@ -59,7 +59,9 @@ bool Relay::Turn() {
   // receipts that we hold have been read back.
   bool more = Fold();
   if (!more) {
-    for (Handoff* handoff : std::exchange(durable_, {})) HandleReceipt(*handoff);
+    if (!store_.stuck() || stopping_) {
+      for (Handoff* handoff : std::exchange(durable_, {})) HandleReceipt(*handoff);
+    }
     caught_up_ = true;
   }
   SendOutcomes();
@@ -113,7 +115,7 @@ void Relay::TakeReceipts() {
       case HandoffResult::kLost:
       case HandoffResult::kPoisoned:
         // Nothing can be noted until a restart. The attempt stays in work, so that it is not made again.
-        operations_.erase(handoff);
+        if (operations_.erase(handoff) == 0) ++stuck_count_;
         break;
     }
   }
@@ -215,20 +217,6 @@ bool Relay::InWork(MessageId message) const {
   }
   return std::any_of(operations_.begin(), operations_.end(),
                      [message](const auto& entry) { return entry.first->message == message; });
-}
-
-std::vector<Relay::DestinationView> Relay::Destinations() const {
-  std::vector<DestinationView> views;
-  for (uint32_t i = 0; i < scheduler_.destination_count(); ++i) {
-    if (i == routes_.count() && scheduler_.ready_count(i) == 0) continue;
-    views.push_back({.name = DestinationName(i),
-                     .ready_count = scheduler_.ready_count(i),
-                     .active_count = scheduler_.active_count(i),
-                     .down = scheduler_.down(i),
-                     .probe_at = scheduler_.probe_at(i),
-                     .last_error = last_errors_[i]});
-  }
-  return views;
 }
 
 Scheduler::DestinationIndex Relay::DestinationOf(std::string_view address) const {

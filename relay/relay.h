@@ -4,8 +4,8 @@
 // same. All its functions belong to that thread. What it knows of a message is what the log says: an outcome counts
 // when it was read back, and until then no other attempt is made for that message and destination.
 //
-//   log -> Fold -> Scheduler -> Attempt -> Courier | MailboxWriter -> results -> outcome -> writer -> log -> Fold ->
-//   done
+//   log -> Fold -> Scheduler -> Attempt -> Courier | MailboxWriter
+//    ^------- writer <- outcome <- results <-----------'
 
 #ifndef POSTERN_RELAY_RELAY_H_
 #define POSTERN_RELAY_RELAY_H_
@@ -57,7 +57,8 @@ class Relay final : public FoldListener, public AttemptListener {
   // No new attempts; those under way go on. Abort() ends them too. Their outcomes still have to be written.
   void Stop();
   void Abort();
-  bool idle() const { return attempts_.empty() && operations_.empty(); }
+  // Nothing is under way any more; what a poisoned log could not take stays in work, and nobody waits for it.
+  bool idle() const { return attempts_.size() == stuck_count_ && operations_.empty(); }
 
   // Operator's wishes; they show when they were read back from the log.
   enum class Answer : uint8_t {
@@ -68,16 +69,6 @@ class Relay final : public FoldListener, public AttemptListener {
   Answer Retry(MessageId message);
   Answer Delete(MessageId message);
   void RetryAll() { retry_all_cursor_ = 0; }
-
-  struct DestinationView {
-    std::string name;
-    size_t ready_count;     // messages that may be tried
-    uint32_t active_count;  // attempts
-    bool down;
-    WallTime probe_at;       // when it is down
-    std::string last_error;  // why it is down
-  };
-  std::vector<DestinationView> Destinations() const;
 
   // False until the logs were read to their end once: no attempt is made before.
   bool caught_up() const { return caught_up_; }
@@ -141,6 +132,7 @@ class Relay final : public FoldListener, public AttemptListener {
   std::optional<uint64_t> retry_all_cursor_;
   WallTime resend_at_;                                // when the disk was full
   Scheduler::DestinationIndex next_destination_ = 0;  // whose turn it is
+  size_t stuck_count_ = 0;                            // attempts whose outcome can be noted no more
   bool caught_up_ = false;
   bool stopping_ = false;
 };

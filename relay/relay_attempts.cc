@@ -11,6 +11,7 @@
 namespace postern {
 namespace {
 
+constexpr Duration kUntriedPause = std::chrono::seconds(10);
 constexpr Duration kReadPause = std::chrono::minutes(1);  // a message that could not be read may be moving just now
 
 std::string NoteText(const ServerReply& reply) {
@@ -189,20 +190,7 @@ void Relay::HandleAttemptDone(Attempt& attempt, Scheduler::Finish finish) {
   if (finish == Scheduler::Finish::kAnswered) last_errors_[attempt.destination].clear();
   attempt.texts.resize(attempt.results.size());
   attempt.outcome.Start();
-  uint32_t delivered_count = 0;
-  for (size_t i = 0; i < attempt.results.size(); ++i) {
-    const RecipientOutcome outcome = MakeOutcome(attempt, i, now);
-    if (outcome.state == RecipientState::kDelivered) ++delivered_count;
-    attempt.outcome.Add(outcome);
-  }
-  listener_.HandleDelivery({.kind = DeliveryEventKind::kAttempted,
-                            .message = attempt.message,
-                            .destination = DestinationName(attempt.destination),
-                            .host = attempt.host,
-                            .sender = attempt.envelope.sender,
-                            .recipient_count = static_cast<uint32_t>(attempt.results.size()),
-                            .delivered_count = delivered_count,
-                            .size = attempt.stored.body_size});
+  for (size_t i = 0; i < attempt.results.size(); ++i) attempt.outcome.Add(MakeOutcome(attempt, i, now));
   attempt.handoff.kind = HandoffKind::kOutcome;
   attempt.handoff.message = attempt.message;
   attempt.handoff.head = attempt.outcome.bytes();
@@ -218,7 +206,8 @@ RecipientOutcome Relay::MakeOutcome(Attempt& attempt, size_t i, WallTime now) {
   text = NoteText(result.reply);
   RecipientOutcome outcome = {.recipient = attempt.indices[i], .reply = text};
   // The field is small; who has failed so often fails no better for being counted.
-  outcome.attempt_count = static_cast<uint16_t>(std::min(attempt.attempt_counts[i] + 1, 0xFFFF));
+  outcome.attempt_count =
+      static_cast<uint16_t>(std::min(attempt.attempt_counts[i] + (attempt.untried ? 0 : 1), 0xFFFF));
   DeliveryEventKind kind = DeliveryEventKind::kDelivered;
   switch (result.fate) {
     case Fate::kDelivered: outcome.state = RecipientState::kDelivered; break;
@@ -228,8 +217,9 @@ RecipientOutcome Relay::MakeOutcome(Attempt& attempt, size_t i, WallTime now) {
       break;
     case Fate::kPending:
     case Fate::kDeferred: {
-      const std::optional<WallTime> next =
-          scheduler_.policy().NextAttempt(attempt.message.born(), outcome.attempt_count, now);
+      const RetryPolicy& policy = scheduler_.policy();
+      std::optional<WallTime> next = policy.NextAttempt(attempt.message.born(), attempt.attempt_counts[i] + 1u, now);
+      if (attempt.untried && next.has_value()) next = now + kUntriedPause;
       if (next.has_value()) {
         outcome.state = RecipientState::kDeferred;
         outcome.next_attempt = *next;
@@ -250,8 +240,6 @@ RecipientOutcome Relay::MakeOutcome(Attempt& attempt, size_t i, WallTime now) {
                             .recipient = attempt.recipients[i].address,
                             .code = result.reply.code,
                             .text = text,
-                            .recipient_count = 1,
-                            .delivered_count = kind == DeliveryEventKind::kDelivered ? 1u : 0u,
                             .size = attempt.stored.body_size,
                             .next_attempt = outcome.next_attempt});
   return outcome;

@@ -81,11 +81,6 @@ class Scheduler {
   // When Advance() or a probe has something to do, at the earliest; nothing when never.
   std::optional<WallTime> next_due() const;
 
-  size_t ready_count(DestinationIndex destination) const { return destinations_[destination].ready.size(); }
-  uint32_t active_count(DestinationIndex destination) const { return destinations_[destination].active_count; }
-  bool down(DestinationIndex destination) const { return destinations_[destination].failure_count > 0; }
-  WallTime probe_at(DestinationIndex destination) const { return destinations_[destination].probe_at; }
-  size_t waiting_count() const { return waiting_.size(); }
   uint32_t destination_count() const { return static_cast<uint32_t>(destinations_.size()); }
   const RetryPolicy& policy() const { return policy_; }
 

@@ -113,7 +113,6 @@ class ClientConversation {
   // Why it was closed; what failed_before_mail() speaks of. Empty text after a QUIT.
   const ServerReply& failure() const { return failure_; }
 
-  bool pipelining() const { return pipelining_; }
   const char* stage() const;  // "greeting", "RCPT", ...: for people
 
  private:

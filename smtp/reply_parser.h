@@ -40,8 +40,6 @@ class ReplyParser {
 
   // The last whole reply; gone at the next Next().
   const ServerReply& reply() const { return reply_; }
-  // True when a part of a reply was taken.
-  bool amid_reply() const { return reply_size_ > 0; }
   void Clear();
 
  private:

@@ -197,11 +197,6 @@ void QueueIndex::NoteOutcomeAway(MessageId message) {
   if (it != slots_by_id_.end()) ++Slot(it->second).outcomes_away_;
 }
 
-void QueueIndex::NoteOutcomeFailed(MessageId message) {
-  const auto it = slots_by_id_.find(message.number);
-  if (it != slots_by_id_.end() && Slot(it->second).outcomes_away_ > 0) --Slot(it->second).outcomes_away_;
-}
-
 void QueueIndex::EncodeState(const QueuedMessage& message, OutcomeWriter& writer) const {
   writer.Start();
   const std::span<const QueuedRecipient> recipients = message.recipients();

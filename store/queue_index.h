@@ -108,8 +108,6 @@ class QueueIndex {
   // Must be called when an outcome is pushed to the writer. Until it has been applied the message is not moved: a move
   // carries the state that is known here, and must not undo one that is on its way.
   void NoteOutcomeAway(MessageId message);
-  // Its receipt was no success: it is in no log, and will not be applied.
-  void NoteOutcomeFailed(MessageId message);
   // The state of all recipients, for the head of a kMove handoff.
   void EncodeState(const QueuedMessage& message, OutcomeWriter& writer) const;
 

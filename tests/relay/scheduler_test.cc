@@ -72,7 +72,6 @@ TEST(Scheduler, ProbesADeadDestinationWithOneMessageAndThenLetsAllFlow) {
   scheduler.Advance(kNow);
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(scheduler.TakeNext(destination, kNow).has_value());
   for (int i = 0; i < 3; ++i) scheduler.FinishAttempt(destination, Scheduler::Finish::kUnreachable, kNow);
-  EXPECT_TRUE(scheduler.down(destination));
   EXPECT_FALSE(scheduler.TakeNext(destination, kNow).has_value());
   EXPECT_EQ(*scheduler.next_due(), kNow + minutes(15));  // three side by side were one failure
 
@@ -86,7 +85,6 @@ TEST(Scheduler, ProbesADeadDestinationWithOneMessageAndThenLetsAllFlow) {
   now = now + minutes(30);
   ASSERT_TRUE(scheduler.TakeNext(destination, now).has_value());
   scheduler.FinishAttempt(destination, Scheduler::Finish::kAnswered, now);
-  EXPECT_FALSE(scheduler.down(destination));
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(scheduler.TakeNext(destination, now).has_value());
 }
 

@@ -241,11 +241,7 @@ class Life {
         case HandoffKind::kOutcome: {
           const auto [recipient, marks] = outcomes_away_[number];
           outcomes_away_.erase(number);
-          if (durable) {
-            mail.known[recipient] = marks;
-          } else {
-            index_.NoteOutcomeFailed(handoff->message);
-          }
+          if (durable) mail.known[recipient] = marks;
           break;
         }
         case HandoffKind::kMove:

@@ -166,7 +166,7 @@ TEST_F(QueueIndexTest, MovesAreTakenFromTheOldestSegmentOnceEach) {
   EXPECT_TRUE(index_.TakeMoves(10).empty());
   index_.NoteMoveFailed(rest[0]);
   EXPECT_EQ(index_.TakeMoves(10), (std::vector<MessageId>{rest[0]}));
-  index_.NoteOutcomeFailed(Id(5));
+  Outcome(5, {2, 100}, EncodeOutcome(0, RecipientState::kDeferred));
   EXPECT_EQ(index_.TakeMoves(10), (std::vector<MessageId>{Id(5)}));
   for (uint64_t i = 1; i <= 5; ++i) Move(i, {3, static_cast<uint32_t>(i * 100)}, State(i));
   EXPECT_EQ(index_.TakeMoves(10), (std::vector<MessageId>{Id(6)}));
