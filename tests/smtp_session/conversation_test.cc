@@ -65,7 +65,7 @@ class ConversationTest : public testing::Test {
   BlockPool pool_{1};
   MessageIdSource ids_{0};
   ConversationOptions options_;
-  MemoryBudget budget_{100'000};
+  MemoryBudget budget_{50'000};
   std::string out_;
   Conversation conversation_;
 };
@@ -195,7 +195,7 @@ TEST_F(ConversationTest, SharesTheMemoryOfLongEnvelopes) {
   std::string said;
   other.Start({.address = "192.0.2.8"}, said, kStart);
   std::string commands(kEnvelope);
-  for (int i = 0; i < alone / 2; ++i) {
+  for (int i = 0; i < alone; ++i) {
     commands += "RCPT TO:<b@local.example> ORCPT=rfc822;" + std::string(400, 'x') + "\r\n";
   }
   std::vector<char> memory(commands.begin(), commands.end());
