@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/log/check.h"
+#include "core/limits.h"
 #include "net/socket.h"
 
 namespace postern {
@@ -75,6 +76,7 @@ void Connection::StartRecv() {
     waiting_for_block_ = block_ == nullptr;
     if (waiting_for_block_) return;
     input_.AttachMemory(block_->memory());
+    PutBack();
   }
   reading_ = true;
   read_op_.kind = OpKind::kRecv;
@@ -104,6 +106,23 @@ void Connection::HandleReadDone(Op& op) {
     self.handler_->HandleInput(self);
   }
   self.StartReading();
+}
+
+void Connection::AwaitMore() {
+  const bool receiving = reading_ && read_op_.kind == OpKind::kRecv;
+  if (input_.empty() || receiving || input_.size() > kCommandLineSizeMax) return;
+  while (!input_.empty()) {
+    const std::string_view bytes = input_.Peek();
+    aside_ += bytes;
+    input_.Consume(bytes.size());
+  }
+  ReturnBlock();
+}
+
+// The ring has a block again, and nothing in it.
+void Connection::PutBack() {
+  input_.Commit(aside_.copy(input_.WritableSpan().data(), aside_.size()));
+  aside_.clear();
 }
 
 void Connection::Resume() { StartReading(); }
@@ -147,6 +166,7 @@ void Connection::CloseAfterFlush() {
   state_ = State::kFlushing;
   reactor_->timers().Arm(linger_, reactor_->now() + kFlushTimeMax);
   input_.Consume(input_.size());
+  aside_.clear();
   Flush();
   if (drained()) EndSending();
   StartReading();
@@ -183,6 +203,7 @@ void Connection::StartClose() {
 void Connection::HandleCloseDone(Op& op) {
   Connection& self = *static_cast<Connection*>(op.owner);
   self.input_.Consume(self.input_.size());
+  self.aside_.clear();
   self.ReturnBlock();
   self.state_ = State::kFree;
   self.handler_->HandleClosed(self);

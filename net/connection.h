@@ -1,8 +1,8 @@
 // Connection is a stream to a peer: bytes that came in wait in its ring, bytes to send are appended to its output.
 //
 // Its handler owns it, on the reactor's thread; it does not move between Start and HandleClosed(). It holds memory for
-// input only while there is input. Back-pressure needs no call: when the handler leaves bytes in the ring, the ring
-// fills, and nothing more is received until the handler has taken some out and says Resume().
+// input only while there is input that is of use. Back-pressure needs no call: when the handler leaves bytes in the
+// ring, the ring fills, and nothing more is received until the handler has taken some out and says Resume().
 
 #ifndef POSTERN_NET_CONNECTION_H_
 #define POSTERN_NET_CONNECTION_H_
@@ -51,6 +51,12 @@ class Connection final : private BlockBorrower {
   bool drained() const { return output_.empty() && sending_.empty(); }
 
   void Flush();
+  // What is unread is of no use to the handler without what follows it, half a command say. When that is little, it is
+  // put aside and its block serves others, so that no number of slow speakers starves them: the ring is empty until
+  // more has come, and then begins with it.
+  void AwaitMore();
+  // There may be input, and no block to put it in: the peer is not to blame for its silence.
+  bool waits_for_block() const { return waiting_for_block_; }
   // Goes on receiving after the handler took bytes out of the ring on its own, outside HandleInput().
   void Resume();
 
@@ -88,6 +94,7 @@ class Connection final : private BlockBorrower {
   void Fail(NetError error, int system_code);
   void StartClose();
   void ReturnBlock();
+  void PutBack();
 
   State state_ = State::kFree;
   bool reading_ = false;  // read_op_ is away
@@ -101,6 +108,7 @@ class Connection final : private BlockBorrower {
   int system_code_ = 0;
   RingBuffer input_;
   Block* block_ = nullptr;  // the ring's memory
+  std::string aside_;       // what was unread and is no longer in the ring; at most kCommandLineSizeMax bytes
   std::string output_;      // grows while sending_ is away
   std::string sending_;
   size_t sent_size_ = 0;

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "core/limits.h"
 #include "gtest/gtest.h"
 #include "net/listener.h"
 #include "tests/net/world.h"
@@ -70,7 +71,7 @@ class ConnectionTest : public testing::TestWithParam<uint64_t>, protected Listen
   }
 
   void HandleAccepted(Socket socket, const SocketAddress&) override {
-    accepting_->connection.Start(reactor_, lender_, *accepting_, socket);
+    accepting_->connection.Start(reactor_, *lender_for_accepted_, *accepting_, socket);
     accepting_ = nullptr;
   }
   void HandleAcceptFailed(NetError, int) override { ADD_FAILURE(); }
@@ -97,6 +98,7 @@ class ConnectionTest : public testing::TestWithParam<uint64_t>, protected Listen
   World world_{GetParam()};
   Reactor reactor_{world_.poller(), world_.clock()};
   BlockLender lender_{reactor_, 4};
+  BlockLender* lender_for_accepted_ = &lender_;
   Listener listener_;
   SocketAddress address_;
   End* accepting_ = nullptr;
@@ -309,6 +311,94 @@ TEST_P(ConnectionTest, TooFewBlocksAreSharedByTurns) {
   for (size_t i = 0; i < kPairs; ++i) Finish(clients[i], servers[i]);
 }
 
+// Reads whole lines, as a conversation does.
+void ServeLines(End& end) {
+  end.on_input = [&end] {
+    RingBuffer& ring = end.connection.input();
+    for (;;) {
+      const size_t lf = ring.Peek().find('\n');
+      if (lf == std::string_view::npos) return end.connection.AwaitMore();
+      end.received += ring.Peek().substr(0, lf + 1);
+      ring.Consume(lf + 1);
+    }
+  };
+}
+
+TEST_P(ConnectionTest, HalfLinesHoldNoBlocks) {
+  constexpr size_t kPairs = 50;  // for two blocks
+  BlockLender few(reactor_, 2);
+  lender_for_accepted_ = &few;
+  End clients[kPairs], servers[kPairs];
+  for (size_t i = 0; i < kPairs; ++i) {
+    Connect(clients[i], servers[i]);
+    ServeLines(servers[i]);
+    clients[i].Say("MAI");
+  }
+  LetTimePass();
+  EXPECT_EQ(few.pool().lent_count(), 0u);
+  End good, its_server;
+  Connect(good, its_server);
+  ServeLines(its_server);
+  const std::string lines = "NOOP\r\nthe second line\r\n";
+  good.Say(lines);
+  EXPECT_TRUE(Until([&] { return its_server.received == lines; }));
+
+  // What was put aside comes before what follows it, however often.
+  for (const std::string_view more : {"L F", "ROM:<>\r\nQUI", "T\r\n"}) {
+    for (End& client : clients) client.Say(more);
+    LetTimePass();
+    EXPECT_EQ(few.pool().lent_count(), 0u);
+    for (End& server : servers) EXPECT_TRUE(server.connection.input().empty());
+  }
+  for (const End& server : servers) EXPECT_EQ(server.received, "MAIL FROM:<>\r\nQUIT\r\n");
+  for (size_t i = 0; i < kPairs; ++i) Finish(clients[i], servers[i]);
+  Finish(good, its_server);
+  EXPECT_EQ(few.pool().lent_count(), 0u);
+}
+
+TEST_P(ConnectionTest, HalfALineIsThereWhenThePeerEnds) {
+  End client, server;
+  Connect(client, server);
+  ServeLines(server);
+  client.Say("QUI");
+  LetTimePass();
+  EXPECT_TRUE(server.connection.input().empty());
+  server.on_peer_end = [&] { server.Take(); };
+  client.connection.CloseAfterFlush();
+  EXPECT_TRUE(Until([&] { return server.peer_ended; }));
+  EXPECT_EQ(server.received, "QUI");
+  server.connection.CloseAfterFlush();
+  EXPECT_TRUE(Until([&] { return client.closed && server.closed; }));
+}
+
+TEST_P(ConnectionTest, HalfALineIsForgottenWithItsConnection) {
+  End client, server;
+  for (int i = 0; i < 2; ++i) {
+    client.closed = server.closed = client.connected = false;
+    Connect(client, server);
+    ServeLines(server);
+    server.received.clear();
+    client.Say(i == 0 ? "half" : "whole\n");
+    LetTimePass();
+    EXPECT_EQ(server.received, i == 0 ? "" : "whole\n");
+    Finish(client, server);
+  }
+}
+
+// Only little is put aside: nobody's half line is longer, and to copy more would cost more than it gives.
+TEST_P(ConnectionTest, MuchInputStaysInItsBlock) {
+  End client, server;
+  Connect(client, server);
+  server.on_input = [&] { server.connection.AwaitMore(); };
+  client.Say(Pattern(kCommandLineSizeMax + 1));
+  EXPECT_TRUE(Until([&] { return server.connection.input().size() == kCommandLineSizeMax + 1; }));
+  LetTimePass();
+  EXPECT_EQ(server.connection.input().size(), kCommandLineSizeMax + 1);
+  server.Take();
+  EXPECT_TRUE(server.received == Pattern(kCommandLineSizeMax + 1));
+  Finish(client, server);
+}
+
 TEST_P(ConnectionTest, WhoWaitsForABlockMayLeave) {
   End clients[6], servers[6];
   for (size_t i = 0; i < 6; ++i) Connect(clients[i], servers[i]);
@@ -317,6 +407,7 @@ TEST_P(ConnectionTest, WhoWaitsForABlockMayLeave) {
   EXPECT_TRUE(Until([&] { return lender_.pool().lent_count() == 4; }));
   LetTimePass();
   for (End& server : servers) {
+    EXPECT_EQ(server.connection.waits_for_block(), server.connection.input().empty());
     if (server.connection.input().empty()) server.connection.Abort();
   }
   LetTimePass();
