@@ -199,12 +199,22 @@ void Session::HandleRcpt(const Command& command, std::string& out) {
   }
   if (refusal != nullptr) {
     if (state_ == SessionState::kMail) state_ = SessionState::kNobody;
+    if (refusal == &kTooManyRecipients) return RefuseExcess(command.path, out);
     if (command.error == nullptr) Note(Kind::kRecipientRefused, refusal->code, command.path.mailbox);
     return Refuse(*refusal, out);
   }
   envelope_.AddRecipient(recipient);
   state_ = SessionState::kRcpt;
   AppendReply(kRecipientTaken, out);
+}
+
+// The rest of a list that was under way before the first 452 could be read is no error; to go on and on is one. A peer
+// that is trusted may have a list of any length.
+void Session::RefuseExcess(const Path& path, std::string& out) {
+  ++excess_count_;
+  if (excess_count_ == 1) Note(Kind::kRecipientRefused, kTooManyRecipients.code, path.mailbox);
+  if (!peer_.trusted && excess_count_ > kExcessRecipientCountMax && CountError(out)) return;
+  AppendReply(kTooManyRecipients, out);
 }
 
 bool Session::TryMakeRoom(const Recipient& recipient) {
@@ -376,6 +386,7 @@ void Session::Close() {
 void Session::EndTransaction() {
   envelope_.Clear();
   if (charged_size_ > 0) budget_->GiveBack(std::exchange(charged_size_, 0));
+  excess_count_ = 0;
   flags_ = 0;
   body_size_ = 0;
   hops_.Start();

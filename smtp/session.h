@@ -116,6 +116,8 @@ class Session {
   bool MayReceive(const Path& path) const;
   // False when the envelope may not grow by so much.
   bool TryMakeRoom(const Recipient& recipient);
+  // One recipient too many for this message; told once, and in the end an error.
+  void RefuseExcess(const Path& path, std::string& out);
 
   // A command was refused; the reply, or the end when it was one too many.
   void Refuse(const Reply& reply, std::string& out);
@@ -139,7 +141,8 @@ class Session {
 
   // The message that is being told.
   EnvelopeWriter envelope_;
-  size_t charged_size_ = 0;  // to the budget
+  size_t charged_size_ = 0;    // to the budget
+  uint32_t excess_count_ = 0;  // recipients that were too many
   std::string sender_;
   uint8_t flags_ = 0;
   uint64_t body_size_ = 0;

@@ -404,6 +404,10 @@ Transcript ParseTranscript(std::string name, std::string_view text) {
     } else if (word == "S") {
       step.kind = Kind::kReplies;
       step.parts = SplitParts(rest);
+    } else if (word == "S*") {
+      const std::pair<std::string_view, std::string_view> repeated = absl::StrSplit(rest, absl::MaxSplits(' ', 1));
+      step.kind = Kind::kReplies;
+      step.parts.assign(ParseNumber<size_t>(repeated.first), std::string(repeated.second));
     } else if (word == "=") {
       const std::pair<std::string_view, std::string_view> expectation = absl::StrSplit(rest, absl::MaxSplits(' ', 1));
       step.kind = Kind::kExpect;

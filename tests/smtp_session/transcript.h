@@ -10,6 +10,7 @@
 //   B text, B* count text    the same without any line end
 //   S reply / reply          what we say to all that, reply by reply: the beginning, up to a blank; "*" is any text.
 //                            Lines of one reply are joined by " | "
+//   S* count reply           the same reply, count times
 //   A answer                 how the next admission is answered: yes, no_room, poisoned, later
 //   R answer                 the same for the receipt of the next whole message
 //   F answer                 the same for the next block that is needed: yes, later
@@ -17,9 +18,8 @@
 //   ! shutdown, ! abort      the gateway stops, or does at once
 //   ! end                    the peer closes its side
 //   T 30s                    time passes; also ms, m, h
-//   = message text           the next message that was handed over, as ToText() in transcript.cc writes it: "from <a>
-//   to
-//                            <b>, <c>" and what else was said of it; "*" is any text
+//   = message text           the next message that was handed over, as ToText() in transcript.cc writes it:
+//                            "from <a> to <b>, <c>" and what else was said of it; "*" is any text
 //   = body line / line       its body without our trace; each line ends with CR LF
 //   = body* count line
 //   = bytes text             its body without our trace, as bytes
