@@ -35,6 +35,10 @@ InboundOptions MakeInboundOptions(const Config& config, std::string identity, ui
   conversation.identity = std::move(identity);
   conversation.bare_newline = config.bare_newline;
   for (const std::string& rule : config.local_domains) conversation.local_domains.Add(rule, 0).IgnoreError();
+  conversation.routed_domains.emplace();
+  for (uint32_t i = 0; i < config.routes.size(); ++i) {
+    conversation.routed_domains->Add(config.routes[i].match, i).IgnoreError();
+  }
   conversation.message_size_max = config.limits.message_size;
   conversation.recipient_count_max = config.limits.recipients;
   conversation.message_count_max = config.limits.messages_per_connection;

@@ -7,6 +7,7 @@
 #define POSTERN_SMTP_CONVERSATION_OPTIONS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/domain_table.h"
@@ -21,7 +22,8 @@ struct ConversationOptions {
   std::string greeting = "{host} ESMTP Postern service ready";  // {host} is the hostname
   std::string identity;  // told by HELP, so that `postern probe` knows this very gateway again
   BareNewline bare_newline = BareNewline::kReject;
-  DomainTable local_domains;  // recipients there are accepted from everybody
+  DomainTable local_domains;                  // recipients there are accepted from everybody
+  std::optional<DomainTable> routed_domains;  // mail for others goes nowhere, and is refused; without it all have a way
   uint64_t message_size_max = kMessageSizeMaxDefault;
   uint32_t recipient_count_max = kRecipientCountMaxDefault;
   uint32_t message_count_max = kMessagesPerConnectionMaxDefault;  // on a connection of a peer that is not trusted

@@ -27,6 +27,7 @@ constexpr Reply kLineTooLong{500, "5.5.2", "Command line too long"};
 constexpr Reply kBareNewlineInCommand{500, "5.5.2", "A line ends with CR LF, and neither stands alone"};
 constexpr Reply kMessageTooBig{552, "5.3.4", "Message too big"};
 constexpr Reply kRelayDenied{550, "5.7.1", "We do not relay there"};
+constexpr Reply kNoRoute{550, "5.1.2", "No route to that domain"};
 constexpr Reply kTooManyRecipients{452, "4.5.3", "Too many recipients; send it to the others in another message"};
 constexpr Reply kLoop{554, "5.4.6", "Too many hops: the message is in a loop"};
 constexpr Reply kNoRoomNow{452, "4.3.1", "No room for the message; try again later"};
@@ -193,6 +194,7 @@ void Session::HandleMail(const Command& command, std::string& out) {
 void Session::HandleRcpt(const Command& command, std::string& out) {
   const Reply* refusal = command.error;
   if (refusal == nullptr && !MayReceive(command.path)) refusal = &kRelayDenied;
+  if (refusal == nullptr && !HasRoute(command.path)) refusal = &kNoRoute;
   const Recipient recipient{.address = command.path.mailbox, .notify = command.notify, .orcpt = command.orcpt};
   if (refusal == nullptr && (envelope_.recipient_count() >= options_.recipient_count_max || !TryMakeRoom(recipient))) {
     refusal = &kTooManyRecipients;
@@ -206,6 +208,12 @@ void Session::HandleRcpt(const Command& command, std::string& out) {
   envelope_.AddRecipient(recipient);
   state_ = SessionState::kRcpt;
   AppendReply(kRecipientTaken, out);
+}
+
+// What can never be delivered is not taken, from nobody: the relay would try until it gave up.
+bool Session::HasRoute(const Path& path) const {
+  const std::string_view domain = path.domain.empty() ? options_.hostname : path.domain;
+  return !options_.routed_domains.has_value() || options_.routed_domains->Find(domain).has_value();
 }
 
 // The rest of a list that was under way before the first 452 could be read is no error; to go on and on is one. A peer

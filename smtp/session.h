@@ -114,6 +114,7 @@ class Session {
   void HandleBdat(const Command& command, SessionCell cell, std::string& out);
   void SayHelp(std::string& out);
   bool MayReceive(const Path& path) const;
+  bool HasRoute(const Path& path) const;
   // False when the envelope may not grow by so much.
   bool TryMakeRoom(const Recipient& recipient);
   // One recipient too many for this message; told once, and in the end an error.

@@ -141,6 +141,9 @@ void ParseOption(std::string_view text, Transcript& transcript) {
     options.bare_newline = BareNewline::kNormalize;
   } else if (name == "local_domain") {
     CHECK_OK(options.local_domains.Add(value, 0));
+  } else if (name == "routed_domain") {
+    if (!options.routed_domains.has_value()) options.routed_domains.emplace();
+    CHECK_OK(options.routed_domains->Add(value, 0));
   } else if (name == "message_size_max") {
     options.message_size_max = ParseNumber<uint64_t>(value);
   } else if (name == "recipient_count_max") {
