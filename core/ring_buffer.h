@@ -4,13 +4,13 @@
 // back when it is empty, so an idle connection holds none. What Peek() lends is gone at the next Consume() or
 // TryStraighten(). While a receive is under way (LendRoom) bytes may be read, but nothing is moved.
 //
+//   not wrapped: Peek() is all that is unread
 //        0        head                 head + size          capacity
-//        |  free  |  unread  ...       |  free              |            not
-//        wrapped: Peek() is all that is unread
+//        |  free  |  unread  ...       |  free              |
 //
-//        0    tail                     head                 capacity
-//        | 2nd |  free                 |  unread, 1st part  | wrapped: Peek()
-//        is the first part
+//   wrapped: Peek() is the first part
+//        0          tail               head                 capacity
+//        | 2nd part |  free            |  unread, 1st part  |
 
 #ifndef POSTERN_CORE_RING_BUFFER_H_
 #define POSTERN_CORE_RING_BUFFER_H_

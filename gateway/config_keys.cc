@@ -193,8 +193,7 @@ std::vector<ConfigKey<Config>> MakeConfigKeys() {
                                 {"outbound-only", PortConflict::kOutboundOnly}}),
           R"("wait")",
           "When another program holds an address: end and name it, or relay what is queued and take the address as "
-          "soon "
-          "as it is free."),
+          "soon as it is free."),
       key("", "data_dir", At(&C::data_dir), text("path", ReadDataDir, Same), R"("/srv/postern")",
           "The log, the control socket and, without a route, the mailboxes."),
       key("", "user", At(&C::user), text("string", ReadUser, Same), R"("postern")",

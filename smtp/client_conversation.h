@@ -9,8 +9,9 @@
 //   kHelo       250 -> kReady                       else -> kClosed, unusable
 //   kReady      StartMessage() -> kEnvelope         StartQuit() -> kQuit
 //   kEnvelope   MAIL, RCPT ..., DATA: 354 -> kBody  none accepted, or DATA refused -> kReset
-//   kBody       all sent -> kBodyEnd                any reply before that ends the conversation (RFC
-//   5321 4.5.3.2, 4.2.5) kBodyEnd    any -> kReady kReset      250 -> kReady                       else -> kClosed
+//   kBody       all sent -> kBodyEnd                any reply before that ends it (RFC 5321 4.2.5)
+//   kBodyEnd    any -> kReady
+//   kReset      250 -> kReady                       else -> kClosed
 //   kQuit       any -> kClosed
 // A 421, no reply at all, or nonsense leads to kClosed from everywhere. LMTP (RFC 2033) will take a reply for every
 // accepted recipient in kBodyEnd, and LHLO in kEhlo; nothing else differs.

@@ -95,8 +95,7 @@ std::optional<uint64_t> ParseNumber(std::string_view text) {
   return error == std::errc() ? number : UINT64_MAX;
 }
 
-// --- parameters of MAIL and RCPT (RFC 5321 4.1.2)
-// -----------------------------------------------------------------------
+// --- parameters of MAIL and RCPT (RFC 5321 4.1.2) ------------------------------------------------
 
 Error ReadSize(std::string_view value, bool, Command& command) {
   command.size = ParseNumber(value);
@@ -198,8 +197,7 @@ Error ReadParameters(std::string_view text, std::span<const Parameter> known, bo
   return nullptr;
 }
 
-// --- verbs
-// --------------------------------------------------------------------------------------------------------------
+// --- verbs ---------------------------------------------------------------------------------------
 
 Error ReadNothing(std::string_view argument, bool, Command&) { return argument.empty() ? nullptr : &kNoArgument; }
 

@@ -108,8 +108,7 @@ TransferProtocol Session::protocol() const {
   return extended_ ? TransferProtocol::kEsmtp : TransferProtocol::kSmtp;
 }
 
-// --- commands
-// ---------------------------------------------------------------------------------------------------------
+// --- commands ------------------------------------------------------------------------------------
 
 void Session::HandleLine(std::string_view line, std::string& out) {
   const Command command = ParseCommand(line, (flags_ & kEnvelopeUtf8) != 0);
@@ -273,8 +272,7 @@ void Session::SayHelp(std::string& out) {
   AppendReply({214, "2.0.0", text_}, out);
 }
 
-// --- the body
-// ---------------------------------------------------------------------------------------------------------
+// --- the body ------------------------------------------------------------------------------------
 
 void Session::HandleAdmission(std::string& out) {
   if (state_ == SessionState::kDataAdmission) {
@@ -357,8 +355,7 @@ void Session::HandleReleased() {
   if (state_ == SessionState::kClosed) EndTransaction();
 }
 
-// --- refusals and ends
-// --------------------------------------------------------------------------------------------------
+// --- refusals and ends ---------------------------------------------------------------------------
 
 void Session::Refuse(const Reply& reply, std::string& out) {
   if (reply.code >= 500 && CountError(out)) return;

@@ -18,8 +18,7 @@
 namespace postern {
 namespace {
 
-// --- reading
-// -----------------------------------------------------------------------------------------------------------
+// --- reading -------------------------------------------------------------------------------------
 
 std::string Unescape(std::string_view text) {
   std::string bytes;
@@ -173,8 +172,7 @@ void ParseOption(std::string_view text, Transcript& transcript) {
   }
 }
 
-// --- what happened, as text
-// ----------------------------------------------------------------------------------------------
+// --- what happened, as text ----------------------------------------------------------------------
 
 std::string ToText(uint8_t notify) {
   std::vector<std::string_view> words;
@@ -264,8 +262,7 @@ bool Matches(std::string_view pattern, std::string_view text) {
   return false;
 }
 
-// --- playing
-// ---------------------------------------------------------------------------------------------------------------
+// --- playing -------------------------------------------------------------------------------------
 
 Answer ParseAnswer(std::string_view text) {
   if (text == "yes") return Answer::kYes;
