@@ -12,7 +12,6 @@ inline constexpr int kExitUsage = 64;         // the command line is wrong
 inline constexpr int kExitDataError = 65;     // what was named does not make sense: no message of this id
 inline constexpr int kExitNoInput = 66;       // a file that was named cannot be read
 inline constexpr int kExitUnavailable = 69;   // the port is held by another, or nobody answers
-inline constexpr int kExitSoftware = 70;      // our own mistake
 inline constexpr int kExitOsError = 71;       // the system has refused something that it must give
 inline constexpr int kExitCannotCreate = 73;  // the data directory, or something in it, cannot be made
 inline constexpr int kExitIoError = 74;       // the disk has failed

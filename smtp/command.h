@@ -32,7 +32,6 @@ enum class Verb : uint8_t {
   kQuit,
   kUnknown,  // always with an error
 };
-inline constexpr size_t kVerbCount = static_cast<size_t>(Verb::kUnknown) + 1;
 
 struct Command {
   Verb verb = Verb::kUnknown;
