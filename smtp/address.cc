@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "core/limits.h"
+#include "core/utf8.h"
 
 namespace postern {
 namespace {
@@ -190,29 +191,6 @@ bool IsAddressLiteral(std::string_view text) {
   constexpr std::string_view kIpv6Tag = "IPv6:";
   if (absl::StartsWithIgnoreCase(text, kIpv6Tag)) return IsIpv6(text.substr(kIpv6Tag.size()));
   return IsIpv4(text);
-}
-
-bool IsUtf8(std::string_view text) {
-  const auto byte_at = [&text](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  for (size_t i = 0; i < text.size();) {
-    const unsigned first = byte_at(i);
-    const size_t size = first < 0x80   ? 1
-                        : first < 0xC2 ? 0
-                        : first < 0xE0 ? 2
-                        : first < 0xF0 ? 3
-                        : first < 0xF5 ? 4
-                                       : 0;
-    if (size == 0) return false;
-    // The second byte's range is narrower behind four first bytes: overlong forms, surrogates, beyond U+10FFFF.
-    const unsigned second_min = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-    const unsigned second_max = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-    if (size > 1 && (byte_at(i + 1) < second_min || byte_at(i + 1) > second_max)) return false;
-    for (size_t k = 2; k < size; ++k) {
-      if ((byte_at(i + k) & 0xC0) != 0x80) return false;
-    }
-    i += size;
-  }
-  return true;
 }
 
 }  // namespace postern

@@ -49,9 +49,6 @@ AddressError CheckDomain(std::string_view domain);
 // "[192.0.2.1]", "[IPv6:2001:db8::1]".
 bool IsAddressLiteral(std::string_view text);
 
-// Well-formed by the Unicode standard's table 3-7: no overlong forms, no surrogates, nothing over U+10FFFF.
-bool IsUtf8(std::string_view text);
-
 }  // namespace postern
 
 #endif  // POSTERN_SMTP_ADDRESS_H_

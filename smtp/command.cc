@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "core/limits.h"
+#include "core/utf8.h"
 
 namespace postern {
 namespace {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/limits.h"
+#include "core/utf8.h"
 #include "smtp/address.h"
 
 namespace postern {

@@ -129,17 +129,5 @@ TEST(Address, MayBeUtf8) {
   EXPECT_EQ(Forward("<@\xFC:a@b>"), kUtf8);
 }
 
-TEST(Utf8, IsWellFormedOrNot) {
-  for (const std::string& text : {""s, "a\0b"s, "\x7F"s, "\xC2\x80"s, "\xDF\xBF"s, "\xE0\xA0\x80"s, "\xED\x9F\xBF"s,
-                                  "\xEE\x80\x80"s, "\xF0\x90\x80\x80"s, "\xF4\x8F\xBF\xBF"s}) {
-    EXPECT_TRUE(IsUtf8(text)) << testing::PrintToString(text);
-  }
-  for (const std::string& text : {"\x80"s, "\xC0\x80"s, "\xC1\xBF"s, "\xC2"s, "\xC2 "s, "\xE0\x9F\xBF"s,
-                                  "\xED\xA0\x80"s, "\xE2\x82"s, "\xE2\x82 "s, "\xF0\x8F\xBF\xBF"s, "\xF4\x90\x80\x80"s,
-                                  "\xF5\x80\x80\x80"s, "\xF0\x90\x80"s, "\xFF"s, "a\xC2\x80\x80"s}) {
-    EXPECT_FALSE(IsUtf8(text)) << testing::PrintToString(text);
-  }
-}
-
 }  // namespace
 }  // namespace postern
