@@ -1,11 +1,11 @@
 #include "gateway/events.h"
 
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "core/civil_time.h"
 #include "gateway/visible_text.h"
 
 namespace postern {
@@ -34,14 +34,10 @@ std::string_view Name(Event event) {
   return "unknown";
 }
 
-void AppendTime(WallTime time, std::string& line) {
-  const std::chrono::sys_time<std::chrono::microseconds> moment{std::chrono::microseconds(time.us)};
-  const auto day = std::chrono::floor<std::chrono::days>(moment);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss<std::chrono::microseconds> clock(moment - day);
-  absl::StrAppendFormat(&line, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", static_cast<int>(date.year()),
-                        static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                        clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+void AppendTime(WallTime moment, std::string& line) {
+  const CivilTime time = ToCivil(moment);
+  absl::StrAppendFormat(&line, "%04d-%02u-%02uT%02u:%02u:%02u.%06uZ", time.year, time.month, time.day, time.hour,
+                        time.minute, time.second, time.microsecond);
 }
 
 // Plain values stay bare, so that the usual line is easy on the eye.

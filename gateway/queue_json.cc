@@ -3,7 +3,9 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "core/civil_time.h"
 
 namespace postern {
 namespace {
@@ -65,8 +67,10 @@ std::optional<QueueRecipientView> RecipientFromJson(const Json& json) {
 
 }  // namespace
 
-std::string FormatTime(WallTime time) {
-  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%SZ", absl::FromUnixMicros(time.us), absl::UTCTimeZone());
+std::string FormatTime(WallTime moment) {
+  const CivilTime time = ToCivil(moment);
+  return absl::StrFormat("%04d-%02u-%02uT%02u:%02u:%02uZ", time.year, time.month, time.day, time.hour, time.minute,
+                         time.second);
 }
 
 std::string ToLine(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }

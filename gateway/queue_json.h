@@ -24,7 +24,7 @@ std::optional<QueueEntryView> EntryFromJson(const Json& json);
 std::string ToLine(const Json& json);
 
 // "2025-11-25T16:04:05Z"
-std::string FormatTime(WallTime time);
+std::string FormatTime(WallTime moment);
 
 }  // namespace postern
 

@@ -1,10 +1,10 @@
 #include "smtp/trace.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/string_view.h"
+#include "core/civil_time.h"
 #include "core/limits.h"
 
 namespace postern {
@@ -39,21 +39,18 @@ void AppendNumber(unsigned value, int digit_count, std::string& out) {
 
 }  // namespace
 
-void AppendDate(WallTime time, std::string& out) {
-  const std::chrono::sys_time<std::chrono::microseconds> moment{std::chrono::microseconds(time.us)};
-  const auto midnight = std::chrono::floor<std::chrono::days>(moment);
-  const std::chrono::year_month_day date(midnight);
-  const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::seconds>(moment - midnight));
-  out.append(kDays[std::chrono::weekday(midnight).c_encoding()]).append(", ");
-  AppendNumber(static_cast<unsigned>(date.day()), 1, out);
-  out.append(" ").append(kMonths[static_cast<unsigned>(date.month()) - 1]).append(" ");
-  AppendNumber(static_cast<unsigned>(static_cast<int>(date.year())), 4, out);
+void AppendDate(WallTime moment, std::string& out) {
+  const CivilTime time = ToCivil(moment);
+  out.append(kDays[time.weekday]).append(", ");
+  AppendNumber(time.day, 1, out);
+  out.append(" ").append(kMonths[time.month - 1]).append(" ");
+  AppendNumber(static_cast<unsigned>(time.year), 4, out);
   out.append(" ");
-  AppendNumber(static_cast<unsigned>(clock.hours().count()), 2, out);
+  AppendNumber(time.hour, 2, out);
   out.append(":");
-  AppendNumber(static_cast<unsigned>(clock.minutes().count()), 2, out);
+  AppendNumber(time.minute, 2, out);
   out.append(":");
-  AppendNumber(static_cast<unsigned>(clock.seconds().count()), 2, out);
+  AppendNumber(time.second, 2, out);
   out.append(" +0000");
 }
 

@@ -35,7 +35,7 @@ struct Trace {
 void AppendReceived(const Trace& trace, std::string& out);
 
 // "Wed, 25 Nov 2026 16:03:41 +0000" (RFC 5322 3.3), whatever the locale and the time zone of the machine.
-void AppendDate(WallTime time, std::string& out);
+void AppendDate(WallTime moment, std::string& out);
 
 // Room for the longest header: it has to fit into the first block.
 inline constexpr size_t kReceivedSizeMax = 1024;
