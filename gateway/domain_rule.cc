@@ -1,31 +1,16 @@
 #include "gateway/domain_rule.h"
 
-#include <vector>
-
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "core/limits.h"
 #include "net/address.h"
+#include "smtp/address.h"
 
 namespace postern {
 
 std::string DomainMistake(std::string_view text) {
   constexpr std::string_view kRight = "must be a domain of letters, digits, hyphens and dots, as \"mail.example.org\"";
-  constexpr size_t kLabelSizeMax = 63;  // RFC 1035 2.3.4
-  if (text.empty() || text.size() > kDomainSizeMax) return std::string(kRight);
-  for (const std::string_view label : absl::StrSplit(text, '.')) {
-    if (label.empty() || label.size() > kLabelSizeMax || label.front() == '-' || label.back() == '-') {
-      return std::string(kRight);
-    }
-    for (const char c : label) {
-      const auto byte = static_cast<unsigned char>(c);
-      // Hosts with an underscore are against the rules and exist.
-      if (!absl::ascii_isalnum(byte) && c != '-' && c != '_' && byte < 0x80) return std::string(kRight);
-    }
-  }
+  if (CheckDomain(text) != AddressError::kNone) return std::string(kRight);
   return {};
 }
 
