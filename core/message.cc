@@ -10,7 +10,7 @@ constexpr std::string_view kDigits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 MessageIdText ToText(MessageId id) {
   MessageIdText text;
   uint64_t rest = id.number;
-  for (size_t i = text.size(); i-- > 0; rest >>= 5) text[i] = kDigits[rest & 31];
+  for (size_t i = kMessageIdTextSize; i-- > 0; rest >>= 5) text.digits[i] = kDigits[rest & 31];
   return text;
 }
 

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -25,7 +26,11 @@ struct MessageId {
 
 // The id as people see it: 13 characters of Crockford's base 32, which has no letter that looks like a digit.
 inline constexpr size_t kMessageIdTextSize = 13;
-using MessageIdText = std::array<char, kMessageIdTextSize>;
+struct MessageIdText {
+  std::array<char, kMessageIdTextSize> digits;
+
+  std::string_view view() const { return {digits.data(), digits.size()}; }
+};
 MessageIdText ToText(MessageId id);
 // Accepts lower case too; nothing else.
 std::optional<MessageId> ParseMessageId(std::string_view text);

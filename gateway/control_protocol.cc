@@ -81,8 +81,7 @@ std::string EncodeRequest(const ControlRequest& request) {
   for (const Verb& verb : kVerbs) {
     if (verb.verb != request.verb) continue;
     json["command"] = verb.name;
-    const MessageIdText id = ToText(request.message);
-    if (verb.names_message) json["id"] = std::string(id.data(), id.size());
+    if (verb.names_message) json["id"] = ToText(request.message).view();
   }
   if (request.verb == ControlVerb::kList) json["cursor"] = request.cursor;
   return Line(json);

@@ -17,8 +17,7 @@ constexpr size_t kPageRecipientsMax = 1000;
 constexpr Duration kLookAgain = std::chrono::milliseconds(2);  // a sync takes about as long
 
 absl::Status NotFound(MessageId message) {
-  const MessageIdText id = ToText(message);
-  return absl::NotFoundError(absl::StrCat(std::string_view(id.data(), id.size()), ": not in the queue"));
+  return absl::NotFoundError(absl::StrCat(ToText(message).view(), ": not in the queue"));
 }
 
 }  // namespace

@@ -15,8 +15,7 @@ void DeliveryEvents::HandleDelivery(const DeliveryEvent& event) {
     case DeliveryEventKind::kExpired: return TellRecipient(Event::kAttempted, "expired", event);
     case DeliveryEventKind::kRejected: return TellRecipient(Event::kRejected, "failed", event);
     case DeliveryEventKind::kReadFailed: {
-      const MessageIdText id = ToText(event.message);
-      return events_.Write(Event::kCorrupt, {{"id", {id.data(), id.size()}}, {"text", event.text}});
+      return events_.Write(Event::kCorrupt, {{"id", ToText(event.message).view()}, {"text", event.text}});
     }
   }
 }
@@ -25,7 +24,7 @@ void DeliveryEvents::TellRecipient(Event number, std::string_view state, const D
   const MessageIdText id = ToText(event.message);
   const bool waits = event.kind == DeliveryEventKind::kDeferred;
   events_.Write(number, {{"dir", "out"},
-                         {"id", {id.data(), id.size()}},
+                         {"id", id.view()},
                          {"state", state},
                          {"sender", event.sender},
                          {"recipient", event.recipient},

@@ -285,9 +285,8 @@ void InboundConnection::TellNotes() {
 }
 
 void InboundConnection::TellReceived() const {
-  const MessageIdText id = ToText(message_);
   const Duration commit = inbound_.reactor_.now() - committed_at_;
-  inbound_.events_.Write(Event::kReceived, {{"id", {id.data(), id.size()}},
+  inbound_.events_.Write(Event::kReceived, {{"id", ToText(message_).view()},
                                             {"peer", peer_text_},
                                             {"helo", conversation_.helo()},
                                             {"sender", conversation_.sender()},

@@ -14,8 +14,7 @@ constexpr size_t kPageEntries = 256;
 constexpr size_t kRecordsAtOnce = 100'000;
 
 absl::Status NotFound(MessageId message) {
-  const MessageIdText id = ToText(message);
-  return absl::NotFoundError(absl::StrCat(std::string_view(id.data(), id.size()), ": not in the queue"));
+  return absl::NotFoundError(absl::StrCat(ToText(message).view(), ": not in the queue"));
 }
 
 absl::Status ToStatus(HandoffResult result) {

@@ -10,11 +10,6 @@
 namespace postern {
 namespace {
 
-std::string IdText(MessageId id) {
-  const MessageIdText text = ToText(id);
-  return {text.data(), text.size()};
-}
-
 std::optional<WallTime> ParseTime(const std::string& text) {
   absl::Time time;
   std::string error;
@@ -77,7 +72,7 @@ std::string ToLine(const Json& json) { return json.dump(-1, ' ', false, Json::er
 
 Json ToJson(const QueueEntryView& entry) {
   Json json;
-  json["id"] = IdText(entry.id);
+  json["id"] = ToText(entry.id).view();
   json["received"] = FormatTime(entry.id.born());
   json["size"] = entry.body_size;
   json["sender"] = entry.sender;

@@ -30,10 +30,7 @@ std::string RoughSize(uint64_t size) {
   return absl::StrFormat("%.1fMiB", static_cast<double>(size) / (1024 * 1024));
 }
 
-std::string Id(MessageId id) {
-  const MessageIdText text = ToText(id);
-  return {text.data(), text.size()};
-}
+std::string Id(MessageId id) { return std::string(ToText(id).view()); }
 
 std::string Sender(const QueueEntryView& entry) {
   return entry.sender.empty() ? "<>" : VisibleText(entry.sender, kTextSizeMax);

@@ -83,7 +83,7 @@ void StoreSetup::TellDamage(const LogMailStore& mail_store, EventLog& events) co
                                      {"segment", absl::StrCat(damage.position.segment)},
                                      {"offset", absl::StrCat(damage.position.offset)},
                                      {"size", absl::StrCat(damage.size)},
-                                     {"id", known ? std::string_view(id.data(), id.size()) : "unknown"},
+                                     {"id", known ? id.view() : "unknown"},
                                      {"copy", damage.copied_to}});
     }
     if (report.damage_count > report.damage.size()) {

@@ -339,8 +339,7 @@ void Session::HandleReceipt(HandoffResult result, MessageId id, std::string& out
   if (state_ == SessionState::kClosed) return EndTransaction();
   CHECK(state_ == SessionState::kCommit);
   if (result == HandoffResult::kDurable) {
-    const MessageIdText id_text = ToText(id);
-    text_.assign("queued as ").append(id_text.data(), id_text.size());
+    text_.assign("queued as ").append(ToText(id).view());
     AppendReply({250, "2.0.0", text_}, out);
   } else {
     const Reply& reply = result == HandoffResult::kPoisoned ? kStoreFailed : kNoRoomNow;

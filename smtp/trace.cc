@@ -55,12 +55,11 @@ void AppendDate(WallTime moment, std::string& out) {
 }
 
 void AppendReceived(const Trace& trace, std::string& out) {
-  const MessageIdText id = ToText(trace.id);
   const bool ipv6 = trace.peer.find(':') != std::string_view::npos;
   out.append("Received: from ").append(MayBeRepeated(trace.helo) ? trace.helo : "unknown");
   out.append(ipv6 ? " ([IPv6:" : " ([").append(trace.peer).append("])\r\n");
   out.append("\tby ").append(trace.hostname).append(" with ").append(Word(trace.protocol));
-  out.append(" id ").append(id.data(), id.size()).append(";\r\n\t");
+  out.append(" id ").append(ToText(trace.id).view()).append(";\r\n\t");
   AppendDate(trace.time, out);
   out.append("\r\n");
 }

@@ -69,11 +69,9 @@ absl::StatusOr<std::string> MaildirTemplate::Expand(std::string_view local_part,
 }
 
 std::string MaildirFileName(MessageId message, uint32_t recipient_index, std::string_view hostname) {
-  const MessageIdText id = ToText(message);
   // The two replacements are the specification's own.
   const std::string host = absl::StrReplaceAll(hostname, {{"/", "\\057"}, {":", "\\072"}});
-  return absl::StrCat(message.born().us / 1'000'000, ".", std::string_view(id.data(), id.size()), "R", recipient_index,
-                      ".", host);
+  return absl::StrCat(message.born().us / 1'000'000, ".", ToText(message).view(), "R", recipient_index, ".", host);
 }
 
 absl::Status MaildirFile::Append(std::string_view bytes) {

@@ -8,10 +8,7 @@
 namespace postern {
 namespace {
 
-std::string Text(MessageId id) {
-  const MessageIdText text = ToText(id);
-  return std::string(text.begin(), text.end());
-}
+std::string Text(MessageId id) { return std::string(ToText(id).view()); }
 
 TEST(MessageId, TextAndBack) {
   for (uint64_t number : {uint64_t{0}, uint64_t{1}, uint64_t{0x0123456789ABCDEF}, UINT64_MAX}) {

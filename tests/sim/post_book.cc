@@ -12,10 +12,7 @@ namespace {
 constexpr size_t kProblemCountMax = 20;
 constexpr std::string_view kTokenLine = "X-Sim: ";
 
-std::string Text(MessageId id) {
-  const MessageIdText text = ToText(id);
-  return {text.data(), text.size()};
-}
+std::string Text(MessageId id) { return std::string(ToText(id).view()); }
 
 // What the gateway puts before a body: a Return-Path in a mailbox, and one Received. How long that is; npos when it is
 // something else.

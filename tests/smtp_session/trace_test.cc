@@ -40,11 +40,10 @@ TEST(Trace, DatesAreThoseOfRfc5322) {
 }
 
 TEST(Trace, IsFoldedAndWhole) {
-  const MessageIdText id = ToText(Sample().id);
   EXPECT_EQ(Received(Sample()),
             "Received: from client.example ([192.0.2.7])\r\n"
             "\tby gateway.example with ESMTP id " +
-                std::string(id.data(), id.size()) +
+                std::string(ToText(Sample().id).view()) +
                 ";\r\n"
                 "\tWed, 25 Nov 2026 16:03:41 +0000\r\n");
 }
