@@ -373,7 +373,10 @@ bool ClientConversation::WriteBodyPiece(RingBuffer& out) {
   return true;
 }
 
-// What we can tell without asking: RFC 1870 6.1, RFC 6531 3.2.
+// What we can tell without asking: a limit of size (RFC 1870 6.1), and addresses that only SMTPUTF8 can carry. RFC 6531
+// 3.2 would have us refuse every message that was marked SMTPUTF8. Clients mark more than they need, so one whose
+// addresses are ASCII goes as it is, without the mark, as an 8-bit body goes to a peer without 8BITMIME: a header that
+// looks odd to some reader is less harm than a message that is lost.
 void ClientConversation::CheckPeerLimits() {
   const bool too_large = size_max_ != 0 && message_.body_size > size_max_;
   const bool utf8_sender = HasEightBit(message_.head->sender);

@@ -334,6 +334,14 @@ TEST(ClientConversation, KnowsWhatThePeerCannotTake) {
             "refused 553 5.1.3 the address holds a control byte\n");
 }
 
+TEST(ClientConversation, AMarkThatNoAddressNeedsKeepsNoMessageFromAPeerWithoutSmtpUtf8) {
+  const std::vector<Turn> script = {{"", "220 x"},      {"EHLO", "250 x"}, {"MAIL", "250 ok"}, {"RCPT", "250 ok"},
+                                    {"DATA", "354 go"}, {".", "250 ok"},   {"QUIT", "221 bye"}};
+  const Ending play = PlayAllCuts(script, {{.body = "Subject: j\xc3\xb6\r\n", .flags = kEnvelopeUtf8}});
+  EXPECT_EQ(play.results, "delivered 250  ok\n");
+  EXPECT_EQ(play.transcript.find("SMTPUTF8"), std::string::npos) << play.transcript;
+}
+
 TEST(ClientConversation, TellsAHostThatTakesOneMessageOnly) {
   const Play play({{"", "220 x"},
                    {"EHLO", "250 x"},
