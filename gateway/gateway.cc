@@ -16,7 +16,6 @@ namespace postern {
 namespace {
 
 constexpr size_t kMailboxJobsMax = 256;
-constexpr size_t kQuestionsMax = 64;
 // What the relay may have on its way to one writer: outcomes, an operator's wishes and moves.
 constexpr size_t kRelayPlaces = 512;
 constexpr Duration kLastWordsTime = std::chrono::seconds(2);
@@ -101,7 +100,7 @@ absl::Status Gateway::AssembleRelay() {
   mailboxes_ = std::make_unique<MailboxWriter>(
       MailboxWriterOptions{.hostname = config_.hostname, .delivered_to = config_.relay.delivered_to},
       world_.open_directory, kMailboxJobsMax, relay_reactor_);
-  resolver_ = std::make_unique<SystemResolver>(kQuestionsMax, relay_reactor_);
+  resolver_ = std::make_shared<SystemResolver>(config_.relay.attempts, relay_reactor_);
   CourierOptions courier;
   courier.client = {.hostname = config_.hostname, .timeouts = config_.relay.timeouts};
   courier.connect_timeout = config_.relay.connect_timeout;

@@ -57,7 +57,7 @@ class Gateway final : private TurnHook {
   size_t writer_count() const { return store_->log_count(); }
   StoreWriter& writer(size_t index) { return store_->writer(index); }
   MailboxWriter& mailboxes() { return *mailboxes_; }
-  SystemResolver& resolver() { return *resolver_; }
+  const std::shared_ptr<SystemResolver>& resolver() { return resolver_; }  // shared with the threads that answer
 
   // Every reactor takes connections from `listening`.
   void Listen(Socket listening);
@@ -127,7 +127,7 @@ class Gateway final : private TurnHook {
   RouteTable routes_;
   std::unique_ptr<LogMailStore> mail_store_;
   std::unique_ptr<MailboxWriter> mailboxes_;
-  std::unique_ptr<SystemResolver> resolver_;
+  std::shared_ptr<SystemResolver> resolver_;
   std::unique_ptr<SmtpCourier> courier_;
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<RelayLoop> relay_loop_;

@@ -6,6 +6,11 @@
 #include "net/host.h"
 
 namespace postern {
+namespace {
+
+constexpr int kResolverCount = 4;  // so that a name whose server is silent does not hold up the others
+
+}  // namespace
 
 Threads::Threads(Gateway& gateway) : gateway_(gateway) {
   for (size_t i = 0; i < gateway.writer_count(); ++i) {
@@ -15,7 +20,13 @@ Threads::Threads(Gateway& gateway) : gateway_(gateway) {
     LowerThreadPriority();  // taking mail in comes before putting it away
     gateway_.mailboxes().Run(stop_workers_);
   });
-  Start(workers_, "resolver", [this] { gateway_.resolver().Run(stop_workers_); });
+  for (int i = 0; i < kResolverCount; ++i) {
+    std::thread([resolver = gateway.resolver()] {
+      DropBindRight();
+      NameThread("resolver");
+      resolver->Run();
+    }).detach();
+  }
   const auto turn = [this](Reactor& reactor) {
     return [&reactor, this] {
       while (!stop_reactors_.load(std::memory_order_acquire)) reactor.Turn();
@@ -30,9 +41,9 @@ Threads::~Threads() {
   gateway_.relay_reactor().Wake();
   for (size_t i = 0; i < gateway_.reactor_count(); ++i) gateway_.reactor(i).Wake();
   for (std::thread& thread : reactors_) thread.join();
+  gateway_.resolver()->Close();
   stop_workers_.store(true, std::memory_order_release);
   gateway_.mailboxes().Wake();
-  gateway_.resolver().Wake();
   for (size_t i = 0; i < gateway_.writer_count(); ++i) gateway_.writer(i).Wake();
   for (std::thread& thread : workers_) thread.join();
 }

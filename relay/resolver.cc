@@ -1,20 +1,25 @@
 #include "relay/resolver.h"
 
-#include <utility>
-
 #include "absl/log/check.h"
-#include "absl/status/statusor.h"
 #include "net/name_lookup.h"
 
 namespace postern {
+
+SystemResolver::SystemResolver(size_t question_count_max, Wakeable& relay)
+    : SystemResolver(question_count_max, relay,
+                     [](const std::string& host) { return LookUpName(host, kAddressCountMax); }) {}
 
 bool SystemResolver::TryStart(Question& question) {
   if (away_count_ == question_count_max_) return false;
   ++away_count_;
   question.addresses.clear();
   question.error.clear();
-  CHECK(inbox_.TryPush(&question));
-  bell_.Wake();
+  question.begun.store(false, std::memory_order_relaxed);
+  {
+    const std::lock_guard lock(mutex_);
+    inbox_.push_back(&question);
+  }
+  asked_.notify_one();
   return true;
 }
 
@@ -24,25 +29,35 @@ Question* SystemResolver::TryTakeDone() {
   return question;
 }
 
-size_t SystemResolver::RunOnce() {
-  Question* question = nullptr;
-  if (!inbox_.TryPop(question)) return 0;
-  absl::StatusOr<std::vector<std::string>> addresses = LookUpName(question->host, kAddressCountMax);
-  if (addresses.ok()) {
-    question->addresses = *std::move(addresses);
-  } else {
-    question->error = addresses.status().message();
+void SystemResolver::Run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    asked_.wait(lock, [this] { return closed_ || !inbox_.empty(); });
+    if (closed_) return;
+    Question* const question = inbox_.front();
+    inbox_.pop_front();
+    question->begun.store(true, std::memory_order_relaxed);
+    const std::string host = question->host;
+    lock.unlock();
+    absl::StatusOr<std::vector<std::string>> addresses = look_up_(host);
+    lock.lock();
+    if (closed_) return;  // the question may be gone
+    if (addresses.ok()) {
+      question->addresses = *std::move(addresses);
+    } else {
+      question->error = addresses.status().message();
+    }
+    CHECK(done_.TryPush(question));
+    relay_.Wake();
   }
-  CHECK(done_.TryPush(question));
-  relay_.Wake();
-  return 1;
 }
 
-void SystemResolver::Run(const std::atomic<bool>& stop) {
-  while (!stop.load(std::memory_order_acquire)) {
-    if (RunOnce() > 0) continue;
-    bell_.SleepUnless([&] { return !inbox_.LooksEmpty() || stop.load(std::memory_order_acquire); });
+void SystemResolver::Close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
   }
+  asked_.notify_all();
 }
 
 }  // namespace postern

@@ -7,7 +7,10 @@ namespace postern {
 
 SmtpCourier::SmtpCourier(CourierOptions options, Poller& poller, Resolver& resolver, DeliveryListener& listener,
                          const Clock& clock)
-    : options_(std::move(options)), clock_(clock), context_{options_, poller, resolver, listener, clock} {}
+    : options_(std::move(options)),
+      clock_(clock),
+      names_(resolver),
+      context_{options_, poller, names_, listener, clock} {}
 
 void SmtpCourier::Start(Attempt& attempt, const Route& route, AttemptListener& listener) {
   SmtpLink* chosen = nullptr;
@@ -38,8 +41,8 @@ void SmtpCourier::Abort() {
 
 MonotonicTime SmtpCourier::Turn() {
   const MonotonicTime now = clock_.Monotonic();
-  while (Question* question = context_.resolver.TryTakeDone()) {
-    static_cast<SmtpLink*>(question->owner)->HandleAnswer(now);
+  if (names_.TakeAnswers(now)) {
+    for (const std::unique_ptr<SmtpLink>& link : links_) link->HandleAnswers(now);
   }
   MonotonicTime next = kNever;
   for (const std::unique_ptr<SmtpLink>& link : links_) {

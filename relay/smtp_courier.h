@@ -29,7 +29,7 @@ class SmtpCourier final : public Courier {
   // at all.
   MonotonicTime Turn();
   // An answer of the resolver came home.
-  bool HasWork() const { return context_.resolver.HasDone(); }
+  bool HasWork() const { return names_.HasAnswers(); }
 
   // No connection stands. After Abort(), or StopKeeping() and the end of all attempts, this comes true.
   bool closed() const;
@@ -38,6 +38,7 @@ class SmtpCourier final : public Courier {
  private:
   const CourierOptions options_;
   const Clock& clock_;
+  NameBook names_;
   LinkContext context_;
   std::vector<std::unique_ptr<SmtpLink>> links_;                          // as many as ever were needed at once
   absl::flat_hash_set<Scheduler::DestinationIndex> single_destinations_;  // they take one message a connection

@@ -39,7 +39,6 @@ SmtpLink::SmtpLink(LinkContext& context) : context_(context) {
   Prepare(recv_op_, OpKind::kRecv, this, [](Op& op) { static_cast<SmtpLink*>(op.owner)->HandleReceived(); });
   Prepare(send_op_, OpKind::kSend, this, [](Op& op) { static_cast<SmtpLink*>(op.owner)->HandleSent(); });
   Prepare(close_op_, OpKind::kClose, this, [](Op& op) { static_cast<SmtpLink*>(op.owner)->HandleClosed(); });
-  question_.owner = this;
 }
 
 void SmtpLink::Give(Attempt& attempt, const Route& route, bool single, AttemptListener& listener) {
@@ -51,12 +50,13 @@ void SmtpLink::Give(Attempt& attempt, const Route& route, bool single, AttemptLi
   destination_ = attempt.destination;
   given_ = true;
   started_ = false;
+  untried_ = false;
   failure_ = {};
 }
 
 MonotonicTime SmtpLink::deadline() const {
   if (given_) return {};
-  if (state_ == State::kConnecting || state_ == State::kIdle) return deadline_;
+  if (state_ == State::kResolving || state_ == State::kConnecting || state_ == State::kIdle) return deadline_;
   return state_ == State::kTalking ? conversation_.deadline() : kNever;
 }
 
@@ -73,7 +73,9 @@ void SmtpLink::Turn(MonotonicTime now) {
     return;
   }
   if (now < deadline()) return;
-  if (state_ == State::kConnecting) {
+  if (state_ == State::kResolving) {
+    GiveUpName(now);
+  } else if (state_ == State::kConnecting) {
     timed_out_ = true;
     context_.poller.Cancel(connect_op_);
     deadline_ = kNever;
@@ -105,10 +107,9 @@ void SmtpLink::Abort() {
       conversation_.HandleDisconnect("Postern is stopping");
       return Pump(now);
     case State::kConnecting: return context_.poller.Cancel(connect_op_);
-    case State::kResolving:  // the question comes home first
     case State::kClosing: return;
-    case State::kFree:
-      if (attempt_ != nullptr) FinishUnreached();
+    case State::kResolving:  // nobody waits for the answer
+    case State::kFree: state_ = State::kFree; FinishUnreached();
   }
 }
 
@@ -119,23 +120,13 @@ void SmtpLink::TryNextAddress(MonotonicTime now) {
   if (aborted_) return FinishUnreached();
   while (host_index_ < route_->next_hops.size()) {
     const HostPort& host = route_->next_hops[host_index_];
-    if (!resolved_) {
-      address_index_ = 0;
-      question_.addresses.clear();
-      if (IpAddress::Parse(host.host).has_value()) {
-        question_.addresses.push_back(host.host);
-      } else {
-        question_.host = host.host;
-        if (context_.resolver.TryStart(question_)) {
-          state_ = State::kResolving;
-          return;
-        }
-        failure_ = {.code = 0, .text = "too many names are being resolved"};
-      }
-      resolved_ = true;
+    if (!resolved_ && !LookUpHost(now)) {
+      state_ = State::kResolving;
+      deadline_ = now + context_.options.connect_timeout;
+      return;
     }
-    if (address_index_ < question_.addresses.size()) {
-      const std::optional<IpAddress> ip = IpAddress::Parse(question_.addresses[address_index_++]);
+    if (address_index_ < addresses_.size()) {
+      const std::optional<IpAddress> ip = IpAddress::Parse(addresses_[address_index_++]);
       if (!ip.has_value()) continue;
       return Connect({.ip = *ip, .port = host.port, .path = {}}, now);
     }
@@ -145,13 +136,40 @@ void SmtpLink::TryNextAddress(MonotonicTime now) {
   FinishUnreached();
 }
 
-void SmtpLink::HandleAnswer(MonotonicTime now) {
-  CHECK(state_ == State::kResolving);
-  resolved_ = true;
-  peer_name_ = route_->next_hops[host_index_].ToString();
-  if (!question_.error.empty()) {
-    NoteFailure({.code = 0, .text = absl::StrCat("cannot resolve ", question_.host, ": ", question_.error)}, false);
+bool SmtpLink::LookUpHost(MonotonicTime now) {
+  const HostPort& host = route_->next_hops[host_index_];
+  if (IpAddress::Parse(host.host).has_value()) {
+    addresses_.assign(1, host.host);
+  } else {
+    const Question* const known = context_.names.Find(host.host, now);
+    if (known == nullptr) return false;
+    addresses_ = known->addresses;
+    peer_name_ = host.ToString();
+    if (!known->error.empty()) {
+      NoteFailure({.code = 0, .text = absl::StrCat("cannot resolve ", host.host, ": ", known->error)}, false);
+    }
   }
+  address_index_ = 0;
+  resolved_ = true;
+  return true;
+}
+
+void SmtpLink::HandleAnswers(MonotonicTime now) {
+  if (state_ == State::kResolving && LookUpHost(now)) TryNextAddress(now);
+}
+
+// A silent server of names makes the host a failure. A question that no thread of the resolver has come to says nothing
+// of the host, and the attempt is made again soon.
+void SmtpLink::GiveUpName(MonotonicTime now) {
+  const HostPort& host = route_->next_hops[host_index_];
+  const bool begun = context_.names.Begun(host.host);
+  untried_ = untried_ || !begun;
+  peer_name_ = host.ToString();
+  NoteFailure({.code = 0,
+               .text = absl::StrCat("cannot resolve ", host.host, ": ",
+                                    begun ? "no answer in time" : "other names keep the resolver busy")},
+              false);
+  ++host_index_;
   TryNextAddress(now);
 }
 
@@ -285,7 +303,8 @@ void SmtpLink::FinishUnreached() {
   attempt_->host = peer_name_;
   if (failure_.text.empty()) failure_.text = aborted_ ? "Postern is stopping" : "no host of the route answered";
   attempt_->results.assign(attempt_->indices.size(), {.fate = Fate::kDeferred, .reply = failure_});
-  Finish(aborted_ ? Scheduler::Finish::kNeither : Scheduler::Finish::kUnreachable);
+  attempt_->untried = untried_ && !aborted_;
+  Finish(aborted_ || untried_ ? Scheduler::Finish::kNeither : Scheduler::Finish::kUnreachable);
 }
 
 void SmtpLink::Finish(Scheduler::Finish finish) {

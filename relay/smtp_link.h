@@ -26,7 +26,7 @@
 #include "relay/attempt.h"
 #include "relay/courier.h"
 #include "relay/delivery_listener.h"
-#include "relay/resolver.h"
+#include "relay/name_book.h"
 #include "relay/route.h"
 #include "smtp/client_conversation.h"
 
@@ -34,15 +34,15 @@ namespace postern {
 
 struct CourierOptions {
   ClientPolicy client{};
-  Duration connect_timeout = std::chrono::seconds(30);
-  Duration idle_close = std::chrono::seconds(10);  // a kept connection without a message
+  Duration connect_timeout = std::chrono::seconds(30);  // also for the name of the host
+  Duration idle_close = std::chrono::seconds(10);       // a kept connection without a message
 };
 
 // What links share.
 struct LinkContext {
   const CourierOptions& options;
   Poller& poller;
-  Resolver& resolver;
+  NameBook& names;
   DeliveryListener& listener;
   const Clock& clock;
 };
@@ -62,8 +62,8 @@ class SmtpLink {
   void Give(Attempt& attempt, const Route& route, bool single, AttemptListener& listener);
   // One step, when there is something to do; deadlines included.
   void Turn(MonotonicTime now);
-  MonotonicTime deadline() const;        // kNever when nothing is waited for; {0} when Turn() has something to do
-  void HandleAnswer(MonotonicTime now);  // the resolver's
+  MonotonicTime deadline() const;         // kNever when nothing is waited for; {0} when Turn() has something to do
+  void HandleAnswers(MonotonicTime now);  // some names are known now
 
   // No message will follow: an idle link says QUIT.
   void StopKeeping();
@@ -78,6 +78,9 @@ class SmtpLink {
   static constexpr size_t kOutSize = 32 * 1024;  // commands and body
 
   void TryNextAddress(MonotonicTime now);
+  // False: the host's name is being asked.
+  bool LookUpHost(MonotonicTime now);
+  void GiveUpName(MonotonicTime now);
   void Connect(const SocketAddress& address, MonotonicTime now);
   void Pump(MonotonicTime now);
   void FeedBody();
@@ -113,14 +116,15 @@ class SmtpLink {
   // Where we are in the list of hosts, and what the last one said.
   size_t host_index_ = 0;
   size_t address_index_ = 0;
-  bool resolved_ = false;  // question_ holds the addresses of the host
-  Question question_;
+  bool resolved_ = false;  // addresses_ are the host's
+  std::vector<std::string> addresses_;
+  bool untried_ = false;  // a host was passed over because nobody had time to look up its name
   ServerReply failure_;
   std::string peer_name_;  // "192.0.2.1:25"
 
   ClientConversation conversation_;
   uint32_t transaction_count_ = 0;   // on this connection
-  MonotonicTime deadline_ = kNever;  // kConnecting, kIdle
+  MonotonicTime deadline_ = kNever;  // kResolving, kConnecting, kIdle
 
   std::unique_ptr<char[]> memory_;
   RingBuffer in_;

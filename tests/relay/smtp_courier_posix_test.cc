@@ -129,6 +129,8 @@ class TextBody final : public MessageBody {
 class NoResolver final : public Resolver {
  public:
   bool TryStart(Question& question) override {
+    if (question.host == "silent") question.begun = true;
+    if (question.host == "silent" || question.host == "behind") return true;  // never answered
     question.addresses.clear();
     question.error = question.host == "good" ? "" : "no such host";
     if (question.host == "good") question.addresses = {"127.0.0.1"};
@@ -274,6 +276,34 @@ TEST_F(CourierTest, WhenNobodyAnswersTheDestinationIsUnreachable) {
   EXPECT_EQ(fate(0), Fate::kDeferred);
   EXPECT_EQ(finished_[0].finish, Scheduler::Finish::kUnreachable);
   EXPECT_TRUE(absl::StrContains(attempts_[0]->results[0].reply.text, "refused")) << attempts_[0]->results[0].reply.text;
+  EXPECT_TRUE(courier_->closed());
+}
+
+TEST_F(CourierTest, ANameThatIsNotAnsweredIsGivenUp) {
+  Server server([](std::string_view line, int) { return Polite(line); });
+  options_.connect_timeout = std::chrono::milliseconds(30);
+  Open();
+  Give(To({{"silent", 25}}));
+  RunUntilFinished(1);
+  EXPECT_EQ(finished_[0].finish, Scheduler::Finish::kUnreachable);
+  Give(To({{"behind", 25}}));  // nobody has even begun with it: our own fault
+  RunUntilFinished(2);
+  EXPECT_EQ(finished_[1].finish, Scheduler::Finish::kNeither);
+  EXPECT_TRUE(attempts_[1]->untried);
+  Give(To({{"silent", 25}, {"behind", 25}, At(server)}));
+  RunUntilFinished(3);
+  EXPECT_EQ(fate(2), Fate::kDelivered);
+  RunUntilClosed();
+}
+
+TEST_F(CourierTest, AStopDoesNotWaitForAName) {
+  Open();
+  Give(To({{"silent", 25}}));
+  courier_->Turn();
+  courier_->Abort();
+  ASSERT_EQ(finished_.size(), 1u);
+  EXPECT_EQ(finished_[0].finish, Scheduler::Finish::kNeither);
+  EXPECT_FALSE(attempts_[0]->untried);
   EXPECT_TRUE(courier_->closed());
 }
 
