@@ -116,6 +116,9 @@ absl::Status Gateway::AssembleRelay() {
   relay_ = *std::move(relay);
   // The queue is known before the first message is taken, so that no id is ever given twice.
   while (!relay_->caught_up()) relay_->Turn();
+  for (size_t i = 0; i < writer_count(); ++i) {
+    if (const absl::Status& error = mail_store_->reader(i).error(); !error.ok()) return error;
+  }
   queued_at_start_ = mail_store_->message_count();
   store_->TellDamage(*mail_store_, events_);
   relay_loop_ = std::make_unique<RelayLoop>(relay_reactor_, world_.clock, *mail_store_, *courier_, *relay_);
@@ -277,6 +280,7 @@ void Gateway::Enter(Life life, Duration patience) {
 }
 
 void Gateway::RunTurn() {
+  store_->TellDamage(*mail_store_, events_);
   relay_quiet_.store(
       relay_stopped_.load(std::memory_order_acquire) && relay_->idle() && courier_->closed() && control_->closed(),
       std::memory_order_release);

@@ -106,7 +106,7 @@ class Gateway final : private TurnHook {
   void Enter(Life life, Duration patience);
   bool InboundOpen() const;
 
-  // In every turn of the relay: sees whether it has come to rest.
+  // In every turn of the relay: tells what it found damaged, and sees whether it has come to rest.
   void RunTurn() override;
   bool HasWork() const override { return false; }
 

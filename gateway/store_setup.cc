@@ -72,11 +72,20 @@ std::vector<MailLog> StoreSetup::logs() {
 
 std::vector<std::string> StoreSetup::warnings() { return CheckStorage(*root_, clock_); }
 
-void StoreSetup::TellDamage(const LogMailStore& mail_store, EventLog& events) const {
+void StoreSetup::TellDamage(const LogMailStore& mail_store, EventLog& events) {
   for (size_t i = 0; i < logs_.size(); ++i) {
-    const std::string& path = logs_[i]->directory->path();
+    Log& log = *logs_[i];
+    const std::string& path = log.directory->path();
+    const absl::Status& error = mail_store.reader(i).error();
+    if (!std::exchange(log.error_told, !error.ok()) && !error.ok()) {
+      events.Write(Event::kCorrupt, {{"log", path},
+                                     {"text", "the log cannot be read on: new mail in it waits; tried again"},
+                                     {"error", error.message()}});
+    }
     const RecoveryReport& report = mail_store.reader(i).report();
-    for (const Damage& damage : report.damage) {
+    if (log.told_damage_count == report.damage_count) continue;
+    for (uint64_t j = log.told_damage_count; j < report.damage.size(); ++j) {
+      const Damage& damage = report.damage[j];
       const MessageIdText id = ToText(damage.message);
       const bool known = damage.message.number != 0;
       events.Write(Event::kCorrupt, {{"log", path},
@@ -84,13 +93,15 @@ void StoreSetup::TellDamage(const LogMailStore& mail_store, EventLog& events) co
                                      {"offset", absl::StrCat(damage.position.offset)},
                                      {"size", absl::StrCat(damage.size)},
                                      {"id", known ? id.view() : "unknown"},
-                                     {"copy", damage.copied_to}});
+                                     {"copy", damage.copied_to},
+                                     {"error", damage.error}});
     }
-    if (report.damage_count > report.damage.size()) {
+    if (log.told_damage_count <= report.damage.size() && report.damage_count > report.damage.size()) {
       events.Write(Event::kCorrupt, {{"log", path},
                                      {"text", "more pieces are damaged than are told"},
                                      {"count", absl::StrCat(report.damage_count)}});
     }
+    log.told_damage_count = report.damage_count;
   }
 }
 

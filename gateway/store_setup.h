@@ -47,15 +47,18 @@ class StoreSetup {
 
   // Why mail may not survive here, in words. Writes and removes a small file.
   std::vector<std::string> warnings();
-  // An event for every damaged piece that was found when the logs were read. A torn tail is none: a crash leaves one,
-  // and nobody was promised what was in it.
-  void TellDamage(const LogMailStore& mail_store, EventLog& events) const;
+  // An event for every damaged piece that was found in the logs since the last call, and for a log that cannot be read
+  // on. A torn tail is none: a crash leaves one, and nobody was promised what was in it. The thread that reads calls
+  // it.
+  void TellDamage(const LogMailStore& mail_store, EventLog& events);
 
  private:
   struct Log {
     std::unique_ptr<Directory> directory;
     std::unique_ptr<Directory> quarantine;
     RecoveryReport report;
+    uint64_t told_damage_count = 0;
+    bool error_told = false;  // of the reader; until it reads again
     std::unique_ptr<SegmentLog> log;
     std::unique_ptr<StoreWriter> writer;
   };
