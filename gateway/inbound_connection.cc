@@ -2,20 +2,12 @@
 
 #include "gateway/inbound_connection.h"
 
-#include <chrono>
 #include <utility>
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 
 namespace postern {
-namespace {
-
-// How long after a time-out that is not the peer's fault its input is looked for again.
-constexpr Duration kBlockPatience = std::chrono::seconds(1);
-
-}  // namespace
-
 InboundConnection::InboundConnection(Inbound& inbound)
     : inbound_(inbound), conversation_(inbound.options_.conversation, &inbound.envelopes_) {
   for (Handoff& handoff : handoffs_) {
@@ -214,10 +206,6 @@ void InboundConnection::HandleTimer(Timer& timer) {
   InboundConnection& self = *static_cast<InboundConnection*>(timer.owner);
   // While the conversation waits for us, or is over, it has no deadline; the next wait for the peer arms it again.
   if (self.conversation_.deadline() > self.inbound_.reactor_.now()) return;
-  // What the peer has said in time waits for a block: it is us who are late.
-  if (self.connection_.waits_for_block()) {
-    return self.inbound_.reactor_.timers().Arm(timer, self.inbound_.reactor_.now() + kBlockPatience);
-  }
   self.conversation_.HandleTimeout();
   self.Continue();
 }

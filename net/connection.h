@@ -55,8 +55,6 @@ class Connection final : private BlockBorrower {
   // put aside and its block serves others, so that no number of slow speakers starves them: the ring is empty until
   // more has come, and then begins with it.
   void AwaitMore();
-  // There may be input, and no block to put it in: the peer is not to blame for its silence.
-  bool waits_for_block() const { return waiting_for_block_; }
   // Goes on receiving after the handler took bytes out of the ring on its own, outside HandleInput().
   void Resume();
 
