@@ -53,8 +53,8 @@ class SimDisk {
   void FailAt(Operation operation, uint64_t nth, absl::Status status);
   // No call that has not failed yet fails any more.
   void ForgetFaults();
-  // Changes take time: `pause` is called before each of them happens, and lets others go on meanwhile. It may not Kill()
-  // or PowerCut(): for that, StopAfter() and do it when the call has returned.
+  // Changes take time: `pause` is called before each of them happens, and lets others go on meanwhile. It may not
+  // Kill() or PowerCut(): for that, StopAfter() and do it when the call has returned.
   void set_pause(std::function<void()> pause);
   // After so many more changes of any kind every call fails, until Kill() or PowerCut(): a death at any moment.
   void StopAfter(uint64_t operation_count);
