@@ -1,7 +1,7 @@
 #include "gateway/command_serve.h"
 
 #include <chrono>
-#include <cstdio>
+#include <cstdint>
 #include <memory>
 #include <random>
 #include <string>
@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "gateway/event_buffer.h"
 #include "gateway/events.h"
 #include "gateway/exit_code.h"
 #include "gateway/gateway.h"
@@ -30,8 +31,8 @@ constexpr Duration kTick = std::chrono::milliseconds(250);  // for signals, a po
 constexpr Duration kDrainTick = std::chrono::milliseconds(10);
 constexpr Duration kRefusalReminder = std::chrono::minutes(1);  // while a port is not ours
 constexpr int kControlBacklog = 16;
-
-void Say(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+// A pipe that nobody reads holds up nobody: after this the lines are dropped, and counted.
+constexpr Duration kEventPatience = std::chrono::seconds(1);
 
 int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
@@ -56,9 +57,16 @@ class Service {
   explicit Service(const Config& config) : config_(config), claim_(config.listen, SystemSockets()) {}
 
   int Run() {
+    const int code = RunUntilStopped();
+    lines_.Flush();
+    return code;
+  }
+
+ private:
+  int RunUntilStopped() {
     CatchSignals();  // before any thread is started, so that they all leave signals to us
-    RaiseDescriptorLimit();
     if (const int code = FirstClaim(); code != kExitOk) return code;
+    CheckDescriptors();
     if (const absl::Status status = BecomeUser(); !status.ok()) return Fail(status);
     const World world{.clock = clock_, .make_poller = MakeSystemPoller, .open_directory = OpenDirectory};
     absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Open(config_, world, events_, MakeIdentity());
@@ -70,15 +78,18 @@ class Service {
     }
     (*gateway)->ListenControl(control.socket);
     Serve(**gateway);
-    events_.Write(Event::kStopped, {{"pid", absl::StrCat(ProcessId())}});
-    return kExitOk;
+    const bool poisoned = (*gateway)->poisoned();
+    events_.Write(Event::kStopped, {{"pid", absl::StrCat(ProcessId())},
+                                    {"text", poisoned ? "a write or sync of the log had failed: look at the disk"
+                                                      : "the log is sealed"}});
+    return poisoned ? kExitIoError : kExitOk;
   }
 
- private:
   // Another program's hold may be waited out, if that is wished; nothing else goes away by itself.
   int FirstClaim() {
     const std::vector<PortClaim::Refusal> refusals = claim_.TryClaim();
     TellRefusals(refusals);
+    if (refusals.empty()) DropBindRight();
     for (const PortClaim::Refusal& refusal : refusals) {
       if (refusal.result.error == NetError::kNoPermission) return kExitNoPermission;
       if (refusal.result.error != NetError::kAddressInUse) return kExitOsError;
@@ -98,8 +109,9 @@ class Service {
   }
 
   void TellRefusals(const std::vector<PortClaim::Refusal>& refusals) {
+    const MonotonicTime greeting_deadline = clock_.Monotonic() + kGreetingWaitMax;
     for (const PortClaim::Refusal& refusal : refusals) {
-      const PortDiagnosis diagnosis = DiagnosePort(refusal.address, refusal.result);
+      const PortDiagnosis diagnosis = DiagnosePort(refusal.address, refusal.result, greeting_deadline);
       const bool waits = diagnosis.error == NetError::kAddressInUse && config_.on_port_conflict != PortConflict::kFail;
       events_.Write(Event::kCannotBind, {{"address", refusal.address.ToString()},
                                          {"text", refusal.result.what},
@@ -107,6 +119,16 @@ class Service {
       Say(diagnosis.ToString());
     }
     tell_refusals_at_ = clock_.Monotonic() + kRefusalReminder;
+  }
+
+  // A connection that is relayed at once needs two; the log, the mailboxes and the listeners some hundred.
+  void CheckDescriptors() {
+    const uint64_t have = RaiseDescriptorLimit();
+    const uint64_t want = uint64_t{config_.limits.connections} + config_.relay.attempts + 256;
+    if (have >= want) return;
+    Say(absl::StrCat("postern: ", have,
+                     " descriptors are allowed, and limits.connections = ", config_.limits.connections, " may need ",
+                     want, ": raise the limit (ulimit -n, or LimitNOFILE=), or clients will wait\n"));
   }
 
   absl::Status BecomeUser() {
@@ -120,7 +142,7 @@ class Service {
   }
 
   void Serve(Gateway& gateway) {
-    const Threads threads(gateway);
+    const Threads threads(gateway, lines_);
     ListenOnClaimed(gateway);
     events_.Write(Event::kStarted, {{"version", kVersion},
                                     {"pid", absl::StrCat(ProcessId())},
@@ -128,6 +150,7 @@ class Service {
                                     {"listen", claim_.ToString()},
                                     {"data_dir", config_.data_dir},
                                     {"queued", absl::StrCat(gateway.queued_at_start())}});
+    lines_.Flush();
     for (;;) {
       if (WaitForSignal(kTick) == Signal::kStop) break;
       if (!claim_.complete()) {
@@ -143,9 +166,13 @@ class Service {
     for (const Socket listening : claim_.TakeClaimed()) gateway.Listen(listening);
   }
 
+  // For people, between the event lines.
+  void Say(std::string_view text) { lines_.Put(text); }
+
   const Config& config_;
   const SystemClock clock_;
-  EventLog events_{clock_, StandardErrorSink()};
+  EventBuffer lines_{[](std::string_view bytes) { return WriteToStandardError(bytes, kEventPatience); }};
+  EventLog events_{clock_, [this](std::string_view line) { lines_.Put(line); }};
   PortClaim claim_;
   MonotonicTime tell_refusals_at_;
 };

@@ -8,6 +8,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "core/domain_table.h"
 #include "gateway/config_codec.h"
 #include "gateway/config_keys.h"
 #include "gateway/config_text.h"
@@ -39,6 +41,7 @@ class FileReader {
     }
     if (const toml::node* listen = root.get("listen")) CheckListen(*listen);
     CheckLoops();
+    if (const toml::node* domains = root.get("local_domains")) CheckLocalDomains(*domains);
   }
 
  private:
@@ -209,6 +212,20 @@ class FileReader {
                          "; mail would go round for ever"));
         break;
       }
+    }
+  }
+
+  // Mail that is taken from everybody must have somewhere to go. Without any route there is a default for all.
+  void CheckLocalDomains(const toml::node& node) {
+    if (config_.routes.empty()) return;
+    DomainTable routed;
+    for (const Route& route : config_.routes) routed.Add(route.match, 0).IgnoreError();
+    for (size_t i = 0; i < config_.local_domains.size(); ++i) {
+      const std::string_view domain = absl::StripPrefix(config_.local_domains[i], "#");
+      if (routed.Find(domain).has_value()) continue;
+      Add(ItemAt(node, i).source(),
+          absl::StrCat("key \"local_domains\": ", Quoted(config_.local_domains[i]),
+                       ": no route takes its mail; add a [[route]] with domain = ", Quoted(domain), " or \"*\""));
     }
   }
 

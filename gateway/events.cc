@@ -1,7 +1,6 @@
 #include "gateway/events.h"
 
 #include <array>
-#include <cstdio>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -73,11 +72,6 @@ void EventLog::Write(Event event, std::initializer_list<EventField> fields) {
   for (const EventField& field : fields) AppendField(field, line);
   line += '\n';
   sink_(line);
-}
-
-// stderr has no buffer, so a line is one write, whole among those of other threads.
-EventLog::Sink StandardErrorSink() {
-  return [](std::string_view line) { std::fwrite(line.data(), 1, line.size(), stderr); };
 }
 
 }  // namespace postern

@@ -1,7 +1,7 @@
 // EventLog writes one line for each thing that happens, with the numbers that monitoring rules know (imc.md).
 //
-// The gateway owns one; any thread may write. A line goes out whole, in one write. Texts come from peers: they are
-// quoted, cut at kEventValueSizeMax and never a format. No body and no credential ever comes here.
+// Whoever serves owns one; any thread may write. A line goes to the sink whole (event_buffer.h). Texts come from peers:
+// they are quoted, cut at kEventValueSizeMax and never a format. No body and no credential ever comes here.
 //
 //   2026-11-25T16:04:05.123456Z event=2002 name=received id=0QZ... peer=192.0.2.1 size=1234 text="two words"
 
@@ -52,9 +52,6 @@ class EventLog {
   const Clock& clock_;
   const Sink sink_;
 };
-
-// Lines to standard error.
-EventLog::Sink StandardErrorSink();
 
 }  // namespace postern
 

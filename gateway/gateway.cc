@@ -183,7 +183,8 @@ GatewayStatus Gateway::Status() const {
 
 void Gateway::Watch() {
   const absl::StatusOr<uint64_t> free_size = store_->root().FreeSize();
-  const bool low = free_size.ok() && *free_size < config_.store.free_size_min;
+  // A disk that does not even answer that is told by the first write; the gate stays as it is.
+  const bool low = free_size.ok() ? *free_size < config_.store.free_size_min : gate_.low_disk.load();
   if (low != gate_.low_disk.exchange(low, std::memory_order_relaxed)) {
     events_.Write(
         Event::kLowDisk,

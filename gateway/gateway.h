@@ -72,6 +72,8 @@ class Gateway final : private TurnHook {
   // then the relay's; what takes longer than the configuration allows is cut off.
   bool Drain();
 
+  // A write or sync of a log has failed: what was acknowledged is safe, and nothing more was taken or sent.
+  bool poisoned() const { return poison_told_; }
   uint32_t connection_count() const { return ledger_.count(); }
   // While no thread runs: what conversations have of memory and of places in the writers' queues. Nothing when nobody
   // talks.

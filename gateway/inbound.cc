@@ -15,6 +15,8 @@ namespace {
 constexpr size_t kLeavingCountMax = 256;
 // How often a message is let in while the disk is full, to find out whether it still is.
 constexpr Duration kTrialPause = std::chrono::milliseconds(250);
+// A failure to accept lasts, and is met ten times a second.
+constexpr Duration kAcceptReminder = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -62,8 +64,11 @@ void Inbound::HandleAccepted(Socket socket, const SocketAddress& peer) {
 }
 
 void Inbound::HandleAcceptFailed(NetError, int system_code) {
-  events_.Write(Event::kRejected,
-                {{"dir", "in"}, {"text", absl::StrCat("cannot accept: ", SystemErrorText(system_code))}});
+  if (reactor_.now() < tell_accept_at_) return;
+  tell_accept_at_ = reactor_.now() + kAcceptReminder;
+  events_.Write(
+      Event::kConnectFailed,
+      {{"dir", "in"}, {"text", absl::StrCat("cannot accept: ", SystemErrorText(system_code), "; clients wait")}});
 }
 
 void Inbound::HandleListenerClosed() {
@@ -117,13 +122,14 @@ void Inbound::GiveConnection(InboundConnection& connection) {
 
 StoreWriter& Inbound::ChooseWriter() { return *writers_[next_writer_++ % writers_.size()]; }
 
-HandoffResult Inbound::MayAdmit(const StoreWriter& writer) {
+HandoffResult Inbound::MayAdmit(const StoreWriter& writer) const {
   if (writer.poisoned()) return HandoffResult::kPoisoned;
   if (gate_.low_disk.load(std::memory_order_relaxed)) return HandoffResult::kNoRoom;
-  if (!writer.full()) return HandoffResult::kDurable;
-  if (reactor_.now() < next_trial_) return HandoffResult::kNoRoom;
-  next_trial_ = reactor_.now() + kTrialPause;
-  return HandoffResult::kDurable;
+  return writer.full() && reactor_.now() < next_trial_ ? HandoffResult::kNoRoom : HandoffResult::kDurable;
+}
+
+void Inbound::NoteAdmitted(const StoreWriter& writer) {
+  if (writer.full()) next_trial_ = reactor_.now() + kTrialPause;
 }
 
 void Inbound::NotePushed(StoreWriter& writer) {

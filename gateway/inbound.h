@@ -86,7 +86,9 @@ class Inbound final : public TurnHook, private ListenerHandler {
   void GiveConnection(InboundConnection& connection);
   StoreWriter& ChooseWriter();
   // Why no message may begin now, or kDurable.
-  HandoffResult MayAdmit(const StoreWriter& writer);
+  HandoffResult MayAdmit(const StoreWriter& writer) const;
+  // One has begun: on a full disk it is the trial whether it still is.
+  void NoteAdmitted(const StoreWriter& writer);
   // `writer` will be woken at the end of this turn.
   void NotePushed(StoreWriter& writer);
 
@@ -106,7 +108,8 @@ class Inbound final : public TurnHook, private ListenerHandler {
   std::vector<InboundConnection*> free_;
   std::vector<StoreWriter*> pushed_;
   size_t next_writer_ = 0;
-  MonotonicTime next_trial_;  // of a full disk
+  MonotonicTime next_trial_;      // of a full disk
+  MonotonicTime tell_accept_at_;  // that it fails, again
   bool stopping_ = false;
   std::atomic<size_t> open_count_{0};
 };

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 namespace postern {
+
 InboundConnection::InboundConnection(Inbound& inbound)
     : inbound_(inbound), conversation_(inbound.options_.conversation, &inbound.envelopes_) {
   for (Handoff& handoff : handoffs_) {
@@ -101,6 +102,7 @@ void InboundConnection::Admit() {
       writer_ = &writer;
       message_ = inbound_.ids_.Next(inbound_.reactor_.wall());
       handed_off_ = false;
+      inbound_.NoteAdmitted(writer);
       conversation_.Admit(message_, block, inbound_.reactor_.wall());
     } else {
       inbound_.bodies_.Give(block);

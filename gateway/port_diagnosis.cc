@@ -81,7 +81,7 @@ std::string PortDiagnosis::ToString() const {
   return out;
 }
 
-PortDiagnosis DiagnosePort(const SocketAddress& address, const SocketResult& refused) {
+PortDiagnosis DiagnosePort(const SocketAddress& address, const SocketResult& refused, MonotonicTime greeting_deadline) {
   PortDiagnosis diagnosis{.address = address, .error = refused.error, .what = refused.what};
   if (refused.error != NetError::kAddressInUse && refused.error != NetError::kNoPermission) return diagnosis;
   diagnosis.holders = FindPortHolders(address);
@@ -89,7 +89,8 @@ PortDiagnosis DiagnosePort(const SocketAddress& address, const SocketResult& ref
   if (!diagnosis.holders.empty()) diagnosis.error = NetError::kAddressInUse;
   for (const PortHolder& holder : diagnosis.holders) {
     if (!holder.listening || holder.pid == ProcessId()) continue;
-    diagnosis.greeting = ReadGreeting(holder.address, kGreetingWaitMax);
+    const Duration wait = greeting_deadline - SystemClock().Monotonic();
+    if (wait > Duration::zero()) diagnosis.greeting = ReadGreeting(holder.address, wait);
     break;
   }
   return diagnosis;
@@ -97,7 +98,7 @@ PortDiagnosis DiagnosePort(const SocketAddress& address, const SocketResult& ref
 
 PortDiagnosis ExaminePort(Sockets& sockets, const SocketAddress& address) {
   const SocketResult result = sockets.ListenOn(address, /*backlog=*/1);
-  if (!result.socket.valid()) return DiagnosePort(address, result);
+  if (!result.socket.valid()) return DiagnosePort(address, result, SystemClock().Monotonic() + kGreetingWaitMax);
   sockets.CloseNow(result.socket);
   return {.address = address};
 }

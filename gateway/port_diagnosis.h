@@ -31,8 +31,9 @@ struct PortDiagnosis {
   std::string ToString() const;
 };
 
-// Why `refused` came of a ListenOn(address).
-PortDiagnosis DiagnosePort(const SocketAddress& address, const SocketResult& refused);
+// Why `refused` came of a ListenOn(address). A holder is listened to until `greeting_deadline`, which several diagnoses
+// in a row share.
+PortDiagnosis DiagnosePort(const SocketAddress& address, const SocketResult& refused, MonotonicTime greeting_deadline);
 // The same, and whether it is free, found out by listening there for a moment.
 PortDiagnosis ExaminePort(Sockets& sockets, const SocketAddress& address);
 

@@ -12,7 +12,8 @@ constexpr int kResolverCount = 4;  // so that a name whose server is silent does
 
 }  // namespace
 
-Threads::Threads(Gateway& gateway) : gateway_(gateway) {
+Threads::Threads(Gateway& gateway, EventBuffer& events) : gateway_(gateway), events_(events) {
+  Start(workers_, "events", [this] { events_.Run(stop_workers_); });
   for (size_t i = 0; i < gateway.writer_count(); ++i) {
     Start(workers_, "store-writer", [&writer = gateway.writer(i), this] { writer.Run(stop_workers_); });
   }
@@ -43,6 +44,7 @@ Threads::~Threads() {
   for (std::thread& thread : reactors_) thread.join();
   gateway_.resolver()->Close();
   stop_workers_.store(true, std::memory_order_release);
+  events_.Wake();
   gateway_.mailboxes().Wake();
   for (size_t i = 0; i < gateway_.writer_count(); ++i) gateway_.writer(i).Wake();
   for (std::thread& thread : workers_) thread.join();

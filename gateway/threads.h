@@ -13,14 +13,15 @@
 #include <thread>
 #include <vector>
 
+#include "gateway/event_buffer.h"
 #include "gateway/gateway.h"
 
 namespace postern {
 
 class Threads {
  public:
-  // `gateway` is lent and outlives it.
-  explicit Threads(Gateway& gateway);
+  // Both are lent and outlive it.
+  Threads(Gateway& gateway, EventBuffer& events);
   ~Threads();
   Threads(const Threads&) = delete;
   Threads& operator=(const Threads&) = delete;
@@ -29,6 +30,7 @@ class Threads {
   void Start(std::vector<std::thread>& group, const char* name, std::function<void()> run);
 
   Gateway& gateway_;
+  EventBuffer& events_;
   // Those who give work end first, those who do it afterwards: the writers last, with the logs sealed.
   std::atomic<bool> stop_reactors_{false};
   std::atomic<bool> stop_workers_{false};

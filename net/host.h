@@ -7,13 +7,14 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "core/clock.h"
 
 namespace postern {
 
-std::string HostName();  // fully qualified when the machine says so, else as short as it is
+std::string HostName();  // as the machine calls itself; nothing is asked of DNS
 int64_t ProcessId();
 bool IsSuperuser();
 
@@ -36,6 +37,9 @@ enum class Signal : uint8_t { kNone, kStop, kReload };
 void CatchSignals();
 // The next signal that came, or kNone after `timeout`.
 Signal WaitForSignal(Duration timeout);
+
+// Writes all of it to standard error; false when its reader takes nothing for `patience`. Any thread.
+bool WriteToStandardError(std::string_view bytes, Duration patience);
 
 // Lets everybody else go first when there is not enough processor time; for the calling thread.
 void LowerThreadPriority();

@@ -1,6 +1,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <sys/prctl.h>
@@ -9,7 +10,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 
 #include "absl/strings/str_cat.h"
@@ -104,6 +107,19 @@ Signal WaitForSignal(Duration timeout) {
     case SIGHUP: return Signal::kReload;
     default: return Signal::kNone;
   }
+}
+
+bool WriteToStandardError(std::string_view bytes, Duration patience) {
+  while (!bytes.empty()) {
+    pollfd ready{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    const int count = poll(&ready, 1, static_cast<int>(patience.count() / 1'000'000));
+    if (count == 0) return false;
+    // A pipe that is ready takes so much without blocking.
+    const ssize_t written = write(STDERR_FILENO, bytes.data(), std::min<size_t>(bytes.size(), PIPE_BUF));
+    if (written < 0 && errno != EINTR && errno != EAGAIN) return false;
+    if (written > 0) bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
 }
 
 void LowerThreadPriority() { setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kLowPriority); }
