@@ -55,6 +55,9 @@ def build(labels, config):
 def lint():
     for check in ("format", "tidy"):
         code, log = run("tools/lint", check)
+        if "NOT JUDGED" in log:  # another Debian's formatter: seen, and neither passed nor failed
+            print(shorten(log), flush=True)
+            continue
         yield f"lint {check}", code == 0, code != 0, log
 
 
@@ -127,7 +130,9 @@ def end_to_end():
         "NODE_PATH": CACHE / "node_modules",
     }
     environment = {**os.environ, **{name: str(path) for name, path in tools.items()}, "PYTHONDONTWRITEBYTECODE": "1"}
-    code, log = run("python3", "-m", "unittest", "discover", "--verbose", "--start-directory", "tests/e2e",
+    # Namespaces, mounts and other users take root, as the set-up did.
+    root = [] if os.geteuid() == 0 else ["sudo", "--preserve-env"]
+    code, log = run(*root, "python3", "-m", "unittest", "discover", "--verbose", "--start-directory", "tests/e2e",
                     "--pattern", "*test*.py", seconds_max=E2E_SECONDS_MAX, env=environment)
     ran = re.findall(r"^Ran (\d+) test", log, re.M)
     if not ran:
