@@ -70,7 +70,7 @@ class Torn(unittest.TestCase):
                 file.write(b"y")
             gateway.start()
             self.assertEqual(len(gateway.queued()), 19)
-            self.assertTrue(gateway.events(3013), gateway.log())
+            wait_until(lambda: gateway.events(3013))
 
 
 if __name__ == "__main__":

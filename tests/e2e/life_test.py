@@ -32,7 +32,7 @@ class Life(unittest.TestCase):
                 busy.send(b"it\r\n.\r\n")
                 self.assertEqual(busy.reply().code, 250)
                 self.assertEqual(gateway.wait(10), 0)
-                self.assertTrue(gateway.events(1001))
+                wait_until(lambda: gateway.events(1001))
                 gateway.start()
                 gateway.wait_delivered(1, "busy@here.example")
 
@@ -60,7 +60,7 @@ class Life(unittest.TestCase):
             gateway.wait_delivered(1)
             self.assertEqual(gateway.stop(), 0)
             for number in (1000, 1001, 2002, 2003):
-                self.assertTrue(gateway.events(number), number)
+                wait_until(lambda: gateway.events(number))
             self.assertRegex(gateway.events(2002)[0], r"\bid=\S+.*\bsize=\d+|\bsize=\d+.*\bid=\S+")
             self.assertNotIn("life", gateway.log(), "no body is logged")
 

@@ -31,7 +31,7 @@ class Relay(unittest.TestCase):
             left = {address: state for address, state in states(message).items() if state != "delivered"}
             self.assertEqual(left, {"bad@far.example": "failed", "later@far.example": "deferred"})
             self.assertIn("no such user", str(message))
-            self.assertTrue(gateway.events(4031))
+            wait_until(lambda: gateway.events(4031))
 
             # Those that are marked are not tried again, neither after a restart nor by hand.
             self.assertEqual(gateway.stop(), 0)
