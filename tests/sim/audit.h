@@ -12,8 +12,10 @@
 namespace postern {
 
 // Every accepted recipient of every acknowledged message has his copy, or the queue still knows of him; what is settled
-// is written down as such. With `at_rest` nobody may be waiting any more.
-void Audit(SimWorld& world, PostBook& book, bool at_rest);
+// is written down as such. Whoever could be delivered to from `healed_at` on must not have expired.
+void Audit(SimWorld& world, PostBook& book, WallTime healed_at);
+// The same when nothing is left to do: nobody waits any more.
+void AuditAtRest(SimWorld& world, PostBook& book, WallTime healed_at);
 
 }  // namespace postern
 

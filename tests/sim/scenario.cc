@@ -35,6 +35,7 @@ struct Weather {
   bool disk_faults = false;
   bool full_disks = false;
   bool drains = false;
+  bool wrong_clocks = false;
   double client_wildness = 0;
   double hop_wildness = 0;
 };
@@ -62,6 +63,7 @@ Weather MakeWeather(Dice& dice) {
   weather.disk_faults = dice.Chance(0.4);
   weather.full_disks = dice.Chance(0.3);
   weather.drains = dice.Chance(0.3);
+  weather.wrong_clocks = dice.Chance(0.2);
   return weather;
 }
 
@@ -85,7 +87,7 @@ Config MakeConfig(Dice& dice) {
                      .message = minutes(5),
                      .data_rate_grace = seconds(30)};
   config.shutdown_timeout = dice.One<Duration>({seconds(1), seconds(20)});
-  config.store = {.segment_size = dice.One<uint32_t>({128 * 1024, 256 * 1024, 1024 * 1024}),
+  config.store = {.segment_size = dice.One<uint32_t>({72 * 1024, 72 * 1024, 128 * 1024, 1024 * 1024}),
                   .spare_segments = dice.One<uint32_t>({1, 4}),
                   .free_size_min = 200'000};
   config.threads = {.reactors = dice.One<uint32_t>({1, 2, 3}), .store_writers = dice.One<uint32_t>({1, 1, 2})};
@@ -122,7 +124,7 @@ class Scenario final : private SimActor {
       hop->Open();
       world_.Add(*hop);
     }
-    event_count_left_ = 15 + world_.Below(30);
+    event_count_left_ = 20 + world_.Below(dice_.One({40, 40, 200}));
   }
 
   ScenarioResult Run() {
@@ -132,7 +134,7 @@ class Scenario final : private SimActor {
     CheckRest();
     DrainAtLast();
     world_.PowerCut();
-    Audit(world_, book_, /*at_rest=*/true);
+    AuditAtRest(world_, book_, healed_at_);
     return Result();
   }
 
@@ -190,16 +192,20 @@ class Scenario final : private SimActor {
       } else {
         death_step_ = world_.step_count() + 1 + world_.Below(2000);
       }
-    } else if (dice < 89) {
+    } else if (dice < 88) {
       if (!weather_.disk_faults) return;
       const auto operation = static_cast<SimDisk::Operation>(
           world_.Chance(0.7) ? (world_.Chance(0.5) ? static_cast<size_t>(SimDisk::Operation::kWrite)
                                                    : static_cast<size_t>(SimDisk::Operation::kSync))
                              : world_.Below(SimDisk::kOperationCount));
       disk.FailAt(operation, 1 + world_.Below(20), absl::InternalError("input/output error"));
-    } else if (dice < 95) {
+    } else if (dice < 94) {
       if (!weather_.full_disks) return;
       disk.set_capacity(world_.Chance(0.5) ? UINT64_MAX : disk.used_size() + world_.Below(600'000));
+    } else if (dice < 97) {
+      if (!weather_.wrong_clocks) return;
+      world_.SetClock(world_.Within(minutes(10)) - minutes(5));
+      world_.Trace("fate", "the clock is set");
     } else if (weather_.drains && world_.running() && !draining_) {
       StartDraining();
     }
@@ -233,7 +239,7 @@ class Scenario final : private SimActor {
     draining_ = false;
     restart_at_ = world_.now() + (world_.Chance(0.5) ? Duration::zero() : world_.Within(seconds(3)));
     world_.disk().Kill();  // what was to happen to the gateway does not happen to the auditor
-    Audit(world_, book_, /*at_rest=*/false);
+    Audit(world_, book_, healed_at_);
   }
 
   void StartDraining() {
@@ -257,6 +263,7 @@ class Scenario final : private SimActor {
   void Heal() {
     world_.Trace("fate", "everything is well from here on");
     healed_ = true;
+    healed_at_ = world_.latest_wall();
     death_step_ = UINT64_MAX;
     world_.disk().ForgetFaults();
     world_.disk().StopAfter(UINT64_MAX);
@@ -286,8 +293,30 @@ class Scenario final : private SimActor {
     };
     none("inbound connections", world_.gateway().connection_count());
     none("blocks", world_.gateway().lent_block_count());
+    for (size_t i = 0; i < world_.gateway().writer_count(); ++i) {
+      none("messages that are coming in", world_.gateway().writer(i).open_message_count());
+      CheckLogSize(i);
+    }
     none("places", world_.gateway().lent_place_count());
     none("connections to next hops", first_hop_.talk_count() + second_hop_.talk_count());
+  }
+
+  // Dead bytes may outweigh the live ones by a few segments, and then room is made. Live are the messages that have
+  // failed, and no segment is so full that a message would fit behind it.
+  void CheckLogSize(size_t log) {
+    uint64_t live_size = 0;
+    for (const auto& [token, message] : book_.messages()) {
+      const bool failed = std::any_of(message->recipients.begin(), message->recipients.end(),
+                                      [](const SentRecipient& recipient) { return !recipient.taken; });
+      if (message->finished && failed) live_size += message->body.size() + 2000;
+    }
+    uint64_t count = 0;
+    const auto directory = world_.disk().Open(absl::StrCat(config_.store_dir(), "/", log));
+    const std::vector<std::string> names = directory.value()->List().value();
+    for (const std::string& name : names) count += absl::StartsWith(name, "segment-");
+    const uint64_t count_max = 8 + 3 * live_size / config_.store.segment_size;
+    if (count <= count_max) return;
+    book_.Complain(absl::StrCat("log ", log, " has ", count, " segments for ", live_size, " live bytes"));
   }
 
   void DrainAtLast() {
@@ -354,6 +383,7 @@ class Scenario final : private SimActor {
   MonotonicTime drain_end_;
   bool poisoned_ = false;  // the gateway that runs, and somebody has seen it
   bool healed_ = false;
+  WallTime healed_at_{INT64_MAX / 2};  // not yet
   bool gave_up_ = false;
   int failed_start_count_ = 0;
   ScenarioResult result_;

@@ -122,7 +122,7 @@ void SimClient::SayMessage(bool first) {
 
 // Lines of any bytes but CR and LF; seldom a bare one, which must not be taken.
 void SimClient::FillBody(SentMessage& message) {
-  const uint64_t size_max = world_.Chance(0.05) ? 200'000 : world_.Chance(0.25) ? 40'000 : 2'000;
+  const uint64_t size_max = world_.Chance(0.05) ? 200'000 : world_.Chance(0.35) ? 40'000 : 2'000;
   const size_t size = message.body.size() + world_.Below(size_max);
   std::string& body = message.body;
   body += "Subject: simulated\r\n\r\n";

@@ -78,6 +78,7 @@ SimWorld::SimWorld(uint64_t seed, const Config& config, SimWorldOptions options)
 }
 
 SimWorld::~SimWorld() {
+  depth_ = 0;  // an exception may have led here
   if (running()) Kill();
 }
 
@@ -89,6 +90,11 @@ uint64_t SimWorld::Below(uint64_t limit) { return std::uniform_int_distribution<
 
 Duration SimWorld::Within(Duration max) {
   return Duration(std::uniform_int_distribution<int64_t>(0, max.count())(random_));
+}
+
+void SimWorld::SetClock(Duration forward) {
+  latest_wall_ = latest_wall();
+  clock_.SetWall(clock_.Wall() + forward);
 }
 
 DirectoryOpener SimWorld::directory_opener() {

@@ -13,6 +13,7 @@
 #ifndef POSTERN_TESTS_SIM_SIM_WORLD_H_
 #define POSTERN_TESTS_SIM_SIM_WORLD_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -55,7 +56,10 @@ class SimWorld {
   Random& random() { return random_; }
   const Config& config() const { return config_; }
   MonotonicTime now() const { return clock_.Monotonic(); }
-  WallTime wall() const { return clock_.Wall(); }
+  // Somebody sets the machine's clock, to and fro.
+  void SetClock(Duration forward);
+  // The latest that it has ever shown.
+  WallTime latest_wall() const { return std::max(latest_wall_, clock_.Wall()); }
   // True in `probability` of all cases; a number below `limit`; a while of at most `max`.
   bool Chance(double probability);
   uint64_t Below(uint64_t limit);
@@ -133,6 +137,7 @@ class SimWorld {
   std::vector<Entry> entries_;
   SimActor* fate_ = nullptr;
   MonotonicTime next_watch_;
+  WallTime latest_wall_;
   uint32_t life_ = 0;
   size_t left_open_count_ = 0;
   int depth_ = 0;  // of steps in steps
