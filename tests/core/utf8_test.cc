@@ -1,13 +1,12 @@
 #include "core/utf8.h"
 
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 
 namespace postern {
 namespace {
-
-using std::string_literals::operator""s;
 
 // Every code is written here by the definition of RFC 3629 3, and read back.
 TEST(Utf8, ReadsEveryCharacter) {
@@ -39,14 +38,15 @@ TEST(Utf8, ReadsEveryCharacter) {
 }
 
 TEST(Utf8, IsWellFormedOrNot) {
-  for (const std::string& text : {""s, "a\0b"s, "\x7F"s, "\xC2\x80"s, "\xDF\xBF"s, "\xE0\xA0\x80"s, "\xED\x9F\xBF"s,
-                                  "\xEE\x80\x80"s, "\xF0\x90\x80\x80"s, "\xF4\x8F\xBF\xBF"s}) {
+  for (const std::string& text :
+       std::vector<std::string>{"", std::string("a\0b", 3), "\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80",
+                                "\xED\x9F\xBF", "\xEE\x80\x80", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"}) {
     EXPECT_TRUE(IsUtf8(text)) << testing::PrintToString(text);
   }
   for (const std::string& text :
-       {"\x80"s, "\xC0\x80"s, "\xC1\xBF"s, "\xC2"s, "\xC2 "s, "\xE0\x9F\xBF"s, "\xED\xA0\x80"s, "\xE2\x82"s,
-        "\xE2\x82 "s, "\xF0\x8F\xBF\xBF"s, "\xF4\x90\x80\x80"s, "\xF5\x80\x80\x80"s, "\xF0\x90\x80"s, "\xFF"s, "\xC3("s,
-        "good, then \xE2\x82"s, "a\xC2\x80\x80"s}) {
+       std::vector<std::string>{"\x80", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2 ", "\xE0\x9F\xBF", "\xED\xA0\x80",
+                                "\xE2\x82", "\xE2\x82 ", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
+                                "\xF0\x90\x80", "\xFF", "\xC3(", "good, then \xE2\x82", "a\xC2\x80\x80"}) {
     EXPECT_FALSE(IsUtf8(text)) << testing::PrintToString(text);
   }
 }

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/log/check.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
@@ -33,7 +34,7 @@ class Server {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    bind(listener_, reinterpret_cast<sockaddr*>(&address), size);
+    PCHECK(bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0);
     listen(listener_, 16);
     getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
     port = ntohs(address.sin_port);
