@@ -27,7 +27,7 @@ class Crash(unittest.TestCase):
             acknowledged += load.acknowledged
             gateway.start()
         # Counting is cheap; to list a long queue again and again would slow down what empties it.
-        wait_until(lambda: count() >= len(acknowledged), 120, gateway.log)
+        wait_until(lambda: count() >= len(acknowledged), 240, gateway.log)
         wait_until(lambda: not gateway.queued(), 60, lambda: f"{len(gateway.queued())} still queued\n{gateway.log()[-2000:]}")
         counts = collections.Counter(name_of(split_message(message)[1]) for message in stored())
         missing = set(acknowledged) - set(counts)

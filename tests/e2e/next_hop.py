@@ -52,6 +52,8 @@ class NextHop:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
+            # Without it each small reply waits for the acknowledgement of the one before: 40 ms a message.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._sockets.add(sock)
                 self.connection_count += 1
