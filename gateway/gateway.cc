@@ -212,6 +212,13 @@ void Gateway::Watch() {
   }
 }
 
+bool Gateway::poisoned() const {
+  for (size_t i = 0; i < store_->log_count(); ++i) {
+    if (store_->writer(i).poisoned()) return true;
+  }
+  return false;
+}
+
 size_t Gateway::lent_block_count() const {
   size_t count = 0;
   for (const std::unique_ptr<Door>& door : doors_) count += door->inbound->lent_block_count();

@@ -73,7 +73,7 @@ class Gateway final : private TurnHook {
   bool Drain();
 
   // A write or sync of a log has failed: what was acknowledged is safe, and nothing more was taken or sent.
-  bool poisoned() const { return poison_told_; }
+  bool poisoned() const;
   uint32_t connection_count() const { return ledger_.count(); }
   // While no thread runs: what conversations have of memory and of places in the writers' queues. Nothing when nobody
   // talks.

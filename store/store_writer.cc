@@ -33,6 +33,7 @@ void StoreWriter::Run(const std::atomic<bool>& stop) {
   }
   // A failure here costs the next start a look at the tail, and nobody anything.
   log_.Seal().IgnoreError();
+  poisoned_.store(log_.poisoned(), std::memory_order_relaxed);
 }
 
 size_t StoreWriter::RunOnce() {
