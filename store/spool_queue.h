@@ -19,7 +19,7 @@ class SpoolQueue {
  public:
   explicit SpoolQueue(size_t places) : places_(places), queue_(places) {}
 
-  // Reserves `count` places; false when so many are not free. Reactors reserve in advance, and keep.
+  // Reserves `count` places; false when so many are not free. For a message: before it is admitted, until its receipt.
   bool TryReserve(size_t count) {
     size_t reserved = reserved_.load(std::memory_order_relaxed);
     do {
