@@ -8,6 +8,8 @@
 namespace postern {
 namespace {
 
+constexpr size_t kFlagsOffset = 1;
+
 constexpr char kVersion = 1;
 
 // A recipient without its texts: the notify byte and two sizes.
@@ -77,6 +79,11 @@ void EnvelopeWriter::AddRecipient(const Recipient& recipient) {
   AppendString(bytes_, recipient.address);
   AppendString(bytes_, recipient.orcpt);
   AppendU32At(bytes_, count_offset_, ++recipient_count_);
+}
+
+void EnvelopeWriter::AddFlags(uint8_t flags) {
+  CHECK(started());
+  bytes_[kFlagsOffset] = static_cast<char>(bytes_[kFlagsOffset] | flags);
 }
 
 size_t EnvelopeWriter::MemorySizeWith(const Recipient& recipient) const {

@@ -30,6 +30,11 @@ inline constexpr uint8_t kNotifyDelay = 8;
 
 inline constexpr uint8_t kEnvelopeEightBit = 1;  // BODY=8BITMIME (RFC 6152)
 inline constexpr uint8_t kEnvelopeUtf8 = 2;      // SMTPUTF8 (RFC 6531)
+// Set by ourselves; no client can ask for them in the envelope.
+inline constexpr uint8_t kEnvelopeUrgent = 4;       // the message's Priority: or X-Priority: line says so
+inline constexpr uint8_t kEnvelopeNonUrgent = 8;    // the same
+inline constexpr uint8_t kEnvelopeReport = 16;      // a report of ours about another message
+inline constexpr uint8_t kEnvelopeLastReport = 32;  // one for postmaster, since a report could not be delivered
 
 struct Recipient {
   std::string_view address = {};  // without angle brackets; "postmaster" may stand without a domain
@@ -55,6 +60,8 @@ class EnvelopeWriter {
  public:
   void Start(const EnvelopeHead& head);
   void AddRecipient(const Recipient& recipient);
+  // What is known only at the end of the message. After Start().
+  void AddFlags(uint8_t flags);
   // Keeps its memory, up to kEnvelopeSizeKept.
   void Clear();
 

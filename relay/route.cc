@@ -11,11 +11,23 @@ std::string HostPort::ToString() const {
   return host.find(':') == std::string::npos ? absl::StrCat(host, ":", port) : absl::StrCat("[", host, "]:", port);
 }
 
-absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
+const char* ToText(RouteKind kind) {
+  switch (kind) {
+    case RouteKind::kMaildir: return "maildir";
+    case RouteKind::kNextHop: return "next_hop";
+    case RouteKind::kMx: return "mx";
+    case RouteKind::kLmtp: return "lmtp";
+    case RouteKind::kReject: return "reject";
+    case RouteKind::kDiscard: return "discard";
+  }
+  return "";
+}
+
+absl::StatusOr<HostPort> ParseHostPort(std::string_view text, uint16_t default_port) {
   const auto wrong = [text](std::string_view what) {
     return absl::InvalidArgumentError(absl::StrCat("\"", text, "\": ", what));
   };
-  HostPort result;
+  HostPort result = {.host = {}, .port = default_port};
   std::string_view port;
   if (!text.empty() && text.front() == '[') {
     const size_t close = text.find(']');
@@ -56,6 +68,10 @@ absl::StatusOr<RouteTable> RouteTable::Create(std::vector<Route> routes) {
     };
     if (route.kind == RouteKind::kMaildir && route.maildir.empty()) return wrong("the maildir's path is missing");
     if (route.kind == RouteKind::kNextHop && route.next_hops.empty()) return wrong("there is no next hop");
+    if (route.kind == RouteKind::kLmtp && route.next_hops.empty() && route.unix_socket.empty()) {
+      return wrong("there is neither a host nor a socket");
+    }
+    if (route.retry.intervals.empty()) return wrong("there is no time after which to try again");
     if (route.connection_count_max == 0) return wrong("at least one connection must be allowed");
     if (const absl::Status added = table.table_.Add(route.match, i); !added.ok()) return wrong(added.message());
   }

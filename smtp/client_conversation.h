@@ -19,7 +19,6 @@
 #ifndef POSTERN_SMTP_CLIENT_CONVERSATION_H_
 #define POSTERN_SMTP_CLIENT_CONVERSATION_H_
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -31,24 +30,10 @@
 #include "core/clock.h"
 #include "core/envelope.h"
 #include "core/ring_buffer.h"
+#include "smtp/client_policy.h"
 #include "smtp/reply_parser.h"
 
 namespace postern {
-
-// RFC 5321 4.5.3.2: how long a reply may take.
-struct ClientTimeouts {
-  Duration greeting = std::chrono::minutes(5);
-  Duration command = std::chrono::minutes(5);  // EHLO, MAIL, RCPT, RSET
-  Duration data = std::chrono::minutes(2);     // DATA to 354
-  Duration block = std::chrono::minutes(3);    // no byte of the body was taken
-  Duration body_end = std::chrono::minutes(10);
-  Duration quit = std::chrono::seconds(5);  // a courtesy: nothing hangs on its reply
-};
-
-struct ClientPolicy {
-  std::string hostname;  // what EHLO says
-  ClientTimeouts timeouts;
-};
 
 enum class ClientWant : uint8_t {
   kInput,    // bytes of the peer, or room for ours
