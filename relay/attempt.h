@@ -14,19 +14,22 @@
 #include "core/envelope.h"
 #include "core/handoff.h"
 #include "relay/mail_store.h"
-#include "relay/scheduler.h"
+#include "relay/route.h"
 #include "smtp/client_conversation.h"
 #include "store/outcome.h"
+#include "store/queue_index.h"
 
 namespace postern {
 
 struct Attempt {
   MessageId message;
-  Scheduler::DestinationIndex destination = 0;
+  uint32_t destination = 0;      // index in the DestinationBook and the Scheduler
+  const Route* route = nullptr;  // outlives it; null for what has no route
+  std::string domain{};          // RouteKind::kMx: whose mail exchanges are asked, in lower case
   StoredMessage stored;
   Envelope envelope;                     // views into `stored`
   std::vector<uint32_t> indices;         // of the recipients that go there, in the envelope
-  std::vector<uint16_t> attempt_counts;  // failed ones before this, beside `indices`
+  std::vector<QueuedRecipient> before;   // as they were when it began, beside `indices`
   std::vector<Recipient> recipients;     // beside `indices`
   std::vector<RecipientResult> results;  // beside `indices`, when it is over
   std::vector<std::string> texts;        // the results as they are noted
@@ -37,7 +40,6 @@ struct Attempt {
   OutcomeWriter outcome;
   WallTime next_attempt{INT64_MAX};  // the earliest of the deferred ones
   bool answered = false;             // its results are in, its outcome is made
-  bool untried = false;              // we never came to it: made again soon, and not counted
   uint32_t mailbox_job_count = 0;    // under way, for a maildir
 };
 
