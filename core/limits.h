@@ -30,6 +30,10 @@ inline constexpr size_t kReplyLineCountMax = 64;
 // More Received lines than this is a loop (RFC 5321 6.3 asks for at least 100).
 inline constexpr uint32_t kHopCountMax = 100;
 
+// More Received lines of our own than this is a loop that comes back to us: a message may pass us twice in good faith,
+// by way of a filter or a forwarding mailbox, and a few times more by both.
+inline constexpr uint32_t kOwnHopCountMax = 5;
+
 // Refused commands in one conversation before it is closed with 421: enough for a confused client, not for a flood.
 inline constexpr uint32_t kErrorCountMax = 20;
 
@@ -54,6 +58,7 @@ inline constexpr uint32_t kRecipientCountMaxDefault = 1000;  // RFC 5321 4.5.3.1
 inline constexpr uint32_t kConnectionCountMaxDefault = 10'000;
 inline constexpr uint32_t kConnectionsPerAddressMaxDefault = 100;
 inline constexpr uint32_t kMessagesPerConnectionMaxDefault = 100;
+inline constexpr uint64_t kReturnSizeMaxDefault = 64ull * 1024;  // a report is for reading; the sender has the message
 inline constexpr size_t kBufferMemoryMaxDefault = 256ull * 1024 * 1024;
 
 // The log: a segment is a file, written once from its start to its end and then recycled.

@@ -58,7 +58,8 @@ struct Route {
   uint64_t message_size_max = 0;                  // bytes; 0 is no limit
   EightBit eight_bit = EightBit::kPass;
   RetryPolicy retry{};
-  uint32_t line = 0;  // of the configuration, for people; 0 when it is not from a file
+  uint32_t line = 0;      // of the configuration, for people; 0 when it is not from a file
+  uint32_t way_line = 0;  // of the key that says which way, as well
 
   bool speaks_smtp() const { return kind == RouteKind::kNextHop || kind == RouteKind::kMx || kind == RouteKind::kLmtp; }
 };
