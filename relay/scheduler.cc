@@ -6,93 +6,152 @@
 
 namespace postern {
 
-Duration RetryPolicy::Interval(uint32_t failure_count) const {
-  if (intervals.empty()) return std::chrono::hours(4);
-  const size_t index = failure_count == 0 ? 0 : failure_count - 1;
-  return intervals[std::min(index, intervals.size() - 1)];
+bool Scheduler::Destination::MayStart() const {
+  if (ready.count == 0 || wake_at != WallTime{}) return false;
+  return active_count < (failure_count == 0 ? attempt_count_max : std::min(attempt_count_max, 1u));
 }
 
-std::optional<WallTime> RetryPolicy::NextAttempt(WallTime born, uint32_t failure_count, WallTime now) const {
-  if (Expired(born, now)) return std::nullopt;
-  return std::min(now + Interval(failure_count), born + expiry);
+Scheduler::Destination& Scheduler::At(DestinationIndex destination) {
+  DCHECK_LT(destination, destinations_.size());
+  DCHECK(destinations_[destination].policy != nullptr) << "destination " << destination << " was removed";
+  return destinations_[destination];
 }
 
-Scheduler::DestinationIndex Scheduler::AddDestination(uint32_t attempt_count_max) {
-  destinations_.emplace_back().attempt_count_max = attempt_count_max;
-  return static_cast<DestinationIndex>(destinations_.size() - 1);
+DestinationIndex Scheduler::AddDestination(const RetryPolicy& policy, uint32_t attempt_count_max) {
+  if (free_destinations_.empty()) {
+    free_destinations_.push_back(static_cast<DestinationIndex>(destinations_.size()));
+    destinations_.emplace_back();
+  }
+  const DestinationIndex destination = free_destinations_.back();
+  free_destinations_.pop_back();
+  Destination& d = destinations_[destination];
+  d = {};
+  d.policy = &policy;
+  d.attempt_count_max = attempt_count_max;
+  return destination;
+}
+
+void Scheduler::RemoveDestination(DestinationIndex destination) {
+  Destination& d = At(destination);
+  CHECK(Unused(destination));
+  CHECK(!d.in_turn);  // nothing is ready
+  Wake(destination);
+  d.policy = nullptr;
+  free_destinations_.push_back(destination);
+}
+
+bool Scheduler::Unused(DestinationIndex destination) const {
+  const Destination& d = destinations_[destination];
+  return d.waiting_count == 0 && d.ready.count == 0 && d.active_count == 0;
 }
 
 void Scheduler::Add(DestinationIndex destination, MessageId message, WallTime due) {
-  DCHECK_LT(destination, destinations_.size());
+  ++At(destination).waiting_count;
   waiting_.push({.due = due, .message = message, .destination = destination});
 }
 
 void Scheduler::AddForced(DestinationIndex destination, MessageId message, WallTime now) {
-  Destination& d = destinations_[destination];
-  d.ready.push_front({.message = message, .forced = true});
-  if (d.failure_count > 0) d.probe_at = std::min(d.probe_at, now);
+  Destination& d = At(destination);
+  lines_.PushFront(d.ready, {.message = message, .forced = true});
+  if (d.wake_at > now) Wake(destination);
+  JoinTurn(destination);
 }
 
 void Scheduler::Advance(WallTime now) {
   while (!waiting_.empty() && waiting_.top().due <= now) {
-    destinations_[waiting_.top().destination].ready.push_back({.message = waiting_.top().message});
+    const Waiting due = waiting_.top();
     waiting_.pop();
+    Destination& d = At(due.destination);
+    --d.waiting_count;
+    lines_.PushBack(d.ready, {.message = due.message});
+    JoinTurn(due.destination);
   }
+  while (!asleep_.empty() && asleep_.begin()->first <= now) Wake(asleep_.begin()->second);
 }
 
-bool Scheduler::MayStart(DestinationIndex destination, WallTime now) const {
-  const Destination& d = destinations_[destination];
-  if (d.ready.empty()) return false;
-  if (d.failure_count == 0) return d.active_count < d.attempt_count_max;
-  return d.active_count == 0 && now >= d.probe_at;
-}
-
-std::optional<Scheduler::Item> Scheduler::TakeNext(DestinationIndex destination, WallTime now) {
-  if (!MayStart(destination, now)) return std::nullopt;
-  Destination& d = destinations_[destination];
-  const Item item = d.ready.front();
-  d.ready.pop_front();
-  ++d.active_count;
-  return item;
+std::optional<Scheduler::Start> Scheduler::TakeNext(WallTime now) {
+  Advance(now);
+  while (!turn_.empty()) {
+    const DestinationIndex destination = turn_.front();
+    turn_.pop_front();
+    Destination& d = At(destination);
+    d.in_turn = false;
+    if (!d.MayStart()) continue;
+    const LinedMessage first = lines_.TakeFirst(d.ready);
+    ++d.active_count;
+    JoinTurn(destination);
+    return Start{.destination = destination, .message = first.message, .forced = first.forced};
+  }
+  return std::nullopt;
 }
 
 void Scheduler::DropAttempt(DestinationIndex destination) {
-  DCHECK_GT(destinations_[destination].active_count, 0u);
-  --destinations_[destination].active_count;
+  Destination& d = At(destination);
+  DCHECK_GT(d.active_count, 0u);
+  --d.active_count;
+  JoinTurn(destination);
+}
+
+void Scheduler::PutBack(const Start& start, WallTime not_before) {
+  Destination& d = At(start.destination);
+  lines_.PushFront(d.ready, {.message = start.message, .forced = start.forced});
+  if (not_before > d.wake_at) Sleep(start.destination, not_before);
+  DropAttempt(start.destination);
 }
 
 void Scheduler::FinishAttempt(DestinationIndex destination, Finish finish, WallTime now) {
-  DropAttempt(destination);
-  Destination& d = destinations_[destination];
-  if (finish == Finish::kAnswered) d.failure_count = 0;
-  if (finish != Finish::kUnreachable) return;
-  // Attempts that ran side by side and failed together are one failure.
-  if (d.failure_count > 0 && d.probe_at > now) return;
-  ++d.failure_count;
-  d.probe_at = now + policy_.Interval(d.failure_count);
-}
-
-std::optional<Scheduler::Item> Scheduler::TakeExpired(DestinationIndex destination, WallTime now) {
-  Destination& d = destinations_[destination];
-  if (d.failure_count == 0 || d.ready.empty() || !policy_.Expired(d.ready.front().message.born(), now)) {
-    return std::nullopt;
+  Destination& d = At(destination);
+  switch (finish) {
+    case Finish::kAnswered:
+      d.failure_count = 0;
+      Wake(destination);
+      break;
+    case Finish::kUnreachable:
+      // Attempts that ran side by side and failed together are one failure.
+      if (d.failure_count > 0 && d.wake_at > now) break;
+      ++d.failure_count;
+      Sleep(destination, std::max(d.wake_at, now + d.policy->Interval(d.failure_count, destination)));
+      break;
+    case Finish::kNeither: break;
   }
-  const Item item = d.ready.front();
-  d.ready.pop_front();
-  ++d.active_count;
-  return item;
+  DropAttempt(destination);
 }
 
 std::optional<WallTime> Scheduler::next_due() const {
   std::optional<WallTime> due;
   if (!waiting_.empty()) due = waiting_.top().due;
-  for (const Destination& d : destinations_) {
-    if (d.failure_count == 0 || d.ready.empty() || d.active_count > 0) continue;
-    const WallTime expiry = d.ready.front().message.born() + policy_.expiry;
-    const WallTime next = std::min(d.probe_at, expiry);
-    if (!due.has_value() || next < *due) due = next;
-  }
+  if (!asleep_.empty() && (!due.has_value() || asleep_.begin()->first < *due)) due = asleep_.begin()->first;
   return due;
+}
+
+Scheduler::View Scheduler::view(DestinationIndex destination) const {
+  const Destination& d = destinations_[destination];
+  return {.waiting_count = d.waiting_count,
+          .ready_count = d.ready.count,
+          .active_count = d.active_count,
+          .failure_count = d.failure_count,
+          .probe_at = d.failure_count == 0 ? WallTime{} : d.wake_at};
+}
+
+void Scheduler::JoinTurn(DestinationIndex destination) {
+  Destination& d = destinations_[destination];
+  if (d.in_turn || !d.MayStart()) return;
+  d.in_turn = true;
+  turn_.push_back(destination);
+}
+
+void Scheduler::Sleep(DestinationIndex destination, WallTime until) {
+  Destination& d = destinations_[destination];
+  if (d.wake_at != WallTime{}) asleep_.erase({d.wake_at, destination});
+  d.wake_at = until;
+  asleep_.emplace(until, destination);
+}
+
+void Scheduler::Wake(DestinationIndex destination) {
+  Destination& d = destinations_[destination];
+  if (d.wake_at != WallTime{}) asleep_.erase({d.wake_at, destination});
+  d.wake_at = {};
+  JoinTurn(destination);
 }
 
 }  // namespace postern

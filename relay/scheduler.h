@@ -1,109 +1,130 @@
-// Scheduler knows what waits for which destination, and when it may be tried.
+// Scheduler knows what waits for which destination, when it may be tried, and whose turn it is.
 //
 // The relay owns it, on its thread. It holds ids and times only, 24 bytes for a message that waits for its time and 16
-// for one that is ready; what it returns may have been settled meanwhile, so the relay asks the queue index before it
-// starts. It knows no clock: the time comes in. A destination that is down is probed by one message, and what waits
-// behind it costs nothing.
+// for one that is ready; what it returns may have been settled meanwhile, so the relay asks the queue before it starts.
+// It knows no clock: the time comes in. No step looks at all destinations, so ten thousand of them cost what one costs,
+// and a million messages behind a host that is down cost nothing.
 //
-//   Add -> waiting (heap by due time) -> Advance -> ready (a line for each destination) -> TakeNext -> an attempt
-//                                                       the line of a destination that is down stands still
+//   Add -> waiting -> Advance -> ready -------> the turn ------> TakeNext -> an attempt -> FinishAttempt
+//          (a heap by           (a line for    (destinations that
+//           due time)            each           may start, one behind
+//                                destination)   the other)
+//                                    |  ^
+//                                    v  |
+//                                  asleep: down until its next probe, or pausing
 
 #ifndef POSTERN_RELAY_SCHEDULER_H_
 #define POSTERN_RELAY_SCHEDULER_H_
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <queue>
-#include <string>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
 #include "core/message.h"
+#include "relay/message_lines.h"
+#include "relay/retry_policy.h"
 
 namespace postern {
 
-inline WallTime operator+(WallTime t, Duration d) {
-  return {t.us + std::chrono::duration_cast<std::chrono::microseconds>(d).count()};
-}
-
-// When to try again, and when no more (imc.md: Q146669, Q184051).
-struct RetryPolicy {
-  std::vector<Duration> intervals = {std::chrono::minutes(15), std::chrono::minutes(30), std::chrono::hours(1),
-                                     std::chrono::hours(4)};  // the last one repeats
-  Duration expiry = std::chrono::hours(48);                   // since the message was accepted
-
-  // The wait after `failure_count` failures in a row, at least one.
-  Duration Interval(uint32_t failure_count) const;
-  // When to try next after a failure at `now`; the last try is at the expiry. Nothing when it is over.
-  std::optional<WallTime> NextAttempt(WallTime born, uint32_t failure_count, WallTime now) const;
-  bool Expired(WallTime born, WallTime now) const { return now >= born + expiry; }
-};
+using DestinationIndex = uint32_t;
 
 class Scheduler {
  public:
-  using DestinationIndex = uint32_t;
-  struct Item {
-    MessageId message;
-    bool forced = false;  // an operator wants it now: its due time does not count
-  };
+  Scheduler() = default;
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
 
-  explicit Scheduler(RetryPolicy policy) : policy_(std::move(policy)) {}
+  // A destination that is up. `policy` outlives it and says how long it is left alone when it is down; with
+  // `attempt_count_max` 0 nothing ever starts for it. Indices of removed destinations are used again.
+  DestinationIndex AddDestination(const RetryPolicy& policy, uint32_t attempt_count_max);
+  // One that is Unused(). What was known of it is forgotten.
+  void RemoveDestination(DestinationIndex destination);
+  // Nothing waits, is ready or is being tried.
+  bool Unused(DestinationIndex destination) const;
 
-  DestinationIndex AddDestination(uint32_t attempt_count_max);
-
-  // `message` has recipients for `destination` that may be tried at `due`.
+  // `message` has recipients for `destination` that may be tried from `due` on.
   void Add(DestinationIndex destination, MessageId message, WallTime due);
-  // At once, also when the destination is down.
+  // At once, before all others, also when the destination is down or pauses: there it is the next probe.
   void AddForced(DestinationIndex destination, MessageId message, WallTime now);
 
-  // Lets in what is due; afterwards TakeNext() finds it.
+  // Lets in what is due, and wakes destinations whose probe or pause is over.
   void Advance(WallTime now);
-  // The next message to be tried at `destination`; it counts as an attempt until FinishAttempt(), unless it is dropped.
-  std::optional<Item> TakeNext(DestinationIndex destination, WallTime now);
+
+  struct Start {
+    DestinationIndex destination = 0;
+    MessageId message;
+    bool forced = false;
+  };
+  // What to try next: one message from each destination that may start, in turn. It counts as an attempt until
+  // FinishAttempt(), DropAttempt() or PutBack(). Advances to `now` first.
+  std::optional<Start> TakeNext(WallTime now);
   // What TakeNext() gave needs no attempt after all.
   void DropAttempt(DestinationIndex destination);
+  // No attempt could be made: the message is the first of its line again, and the destination pauses until
+  // `not_before`, or until an attempt of its own has been answered, which may have freed what was missing.
+  void PutBack(const Start& start, WallTime not_before);
 
   enum class Finish : uint8_t {
-    kAnswered,     // the destination is alive, whatever it said of the message
-    kUnreachable,  // nobody there, or nobody who talks: down until the next probe
+    kAnswered,     // the destination is alive, whatever it said of the message: its line flows
+    kUnreachable,  // nobody there, or nobody who talks: down, and probed by one message after the policy's interval
     kNeither,      // our own fault, or a stop: says nothing of the destination
   };
   void FinishAttempt(DestinationIndex destination, Finish finish, WallTime now);
 
-  // A message that has expired in the line of a destination that is down; it counts as an attempt like TakeNext()'s.
-  std::optional<Item> TakeExpired(DestinationIndex destination, WallTime now);
-
-  // Whether TakeNext() may give something now.
-  bool MayStart(DestinationIndex destination, WallTime now) const;
-  // When Advance() or a probe has something to do, at the earliest; nothing when never.
+  // When Advance() has something to do, at the earliest; nothing when never.
   std::optional<WallTime> next_due() const;
 
-  uint32_t destination_count() const { return static_cast<uint32_t>(destinations_.size()); }
-  const RetryPolicy& policy() const { return policy_; }
+  struct View {
+    size_t waiting_count = 0;
+    size_t ready_count = 0;
+    uint32_t active_count = 0;
+    uint32_t failure_count = 0;  // failures in a row, those side by side counted once; 0 is up
+    WallTime probe_at;           // when it is down: its next probe, zero while that may start or is under way
+  };
+  View view(DestinationIndex destination) const;
 
  private:
   struct Waiting {
     WallTime due;
     MessageId message;
     DestinationIndex destination;
+    // Of those that are due together the oldest message comes first.
     friend bool operator>(const Waiting& a, const Waiting& b) {
       return a.due != b.due ? a.due > b.due : a.message > b.message;
     }
   };
+  static_assert(sizeof(Waiting) == 24);
+
   struct Destination {
-    std::deque<Item> ready;
+    const RetryPolicy* policy = nullptr;  // null: a free slot
+    MessageLines::Line ready;
+    WallTime wake_at;  // zero: awake; else it is in `asleep_`
+    uint32_t waiting_count = 0;
     uint32_t attempt_count_max = 0;
     uint32_t active_count = 0;
-    uint32_t failure_count = 0;  // probes that failed in a row; 0 is up
-    WallTime probe_at;           // when it is down
+    uint32_t failure_count = 0;
+    bool in_turn = false;  // it is in `turn_`, and something is ready; it may have ceased to be allowed to start
+
+    bool MayStart() const;
   };
 
-  const RetryPolicy policy_;
+  Destination& At(DestinationIndex destination);
+  void JoinTurn(DestinationIndex destination);
+  void Sleep(DestinationIndex destination, WallTime until);
+  void Wake(DestinationIndex destination);
+
   std::vector<Destination> destinations_;
+  std::vector<DestinationIndex> free_destinations_;
   std::priority_queue<Waiting, std::vector<Waiting>, std::greater<>> waiting_;
+  MessageLines lines_;
+  std::deque<DestinationIndex> turn_;
+  std::set<std::pair<WallTime, DestinationIndex>> asleep_;
 };
 
 }  // namespace postern
