@@ -1,4 +1,4 @@
-// Courier carries attempts to next hops; Relay hears of it when they are over.
+// Courier carries attempts to other servers; Relay hears of it when they are over.
 //
 // The gateway assembles both, and both live on the relay's thread. SmtpCourier (smtp_courier.h) is the real one; a test
 // answers as it likes. An attempt is lent to the courier from Start() until HandleAttemptDone(), which never comes
@@ -7,23 +7,32 @@
 #ifndef POSTERN_RELAY_COURIER_H_
 #define POSTERN_RELAY_COURIER_H_
 
+#include <cstdint>
+
 #include "relay/attempt.h"
-#include "relay/route.h"
-#include "relay/scheduler.h"
 
 namespace postern {
+
+// What an attempt says of its destination, beside the results of its recipients.
+enum class AttemptEnd : uint8_t {
+  kAnswered,     // somebody there speaks with us, whatever he said
+  kUnreachable,  // nobody did; all are deferred
+  kNeither,  // it ended through us, by a stop or a fault: the results are deferred, and say nothing of the destination
+  kUntried,  // it cannot be made just now: there are no results, and nothing happened
+};
 
 class AttemptListener {
  public:
   virtual ~AttemptListener() = default;
-  // `attempt.results` has an entry for each recipient.
-  virtual void HandleAttemptDone(Attempt& attempt, Scheduler::Finish finish) = 0;
+  // `attempt.results` has an entry for each recipient, unless it is kUntried.
+  virtual void HandleAttemptDone(Attempt& attempt, AttemptEnd end) = 0;
 };
 
 class Courier {
  public:
   virtual ~Courier() = default;
-  virtual void Start(Attempt& attempt, const Route& route, AttemptListener& listener) = 0;
+  // `attempt.route` speaks SMTP or LMTP.
+  virtual void Start(Attempt& attempt, AttemptListener& listener) = 0;
   // Closes what is idle, now and whenever an attempt ends.
   virtual void StopKeeping() = 0;
   // Ends what is under way: its recipients are deferred.
