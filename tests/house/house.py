@@ -11,7 +11,7 @@ import re
 
 FLOORS = {
     "core": {"core", "absl"},
-    "net": {"net", "core", "absl"},
+    "net": {"net", "core", "absl", "cares"},
     "smtp": {"smtp", "core", "absl"},
     "store": {"store", "core", "absl"},
     "relay": {"relay", "net", "smtp", "store", "core", "absl"},
