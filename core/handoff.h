@@ -49,6 +49,11 @@ struct Handoff {
   std::string_view head = {};  // kAccepted: the encoded envelope; kOutcome, kMove: the encoded outcome; else empty
   Block* body = nullptr;       // kFragment, kAccepted: bytes of the body, may be null for none
   uint64_t position = 0;       // kMove: where the message is, packed as the store packs positions
+  // Of a report of ours, on each of its handoffs: the message that it reports on. Both lie in one log.
+  MessageId about = {};
+  // kAccepted of a report: the encoded outcome for `about`, which becomes a fact together with the report or not at
+  // all.
+  std::string_view about_outcome = {};
   ReceiptBox* home = nullptr;
   void* owner = nullptr;  // the starter's own
 };

@@ -14,6 +14,10 @@ class LogBody final : public MessageBody {
       : reader_(std::move(reader)), pins_(std::move(pins)), segment_(segment) {}
   ~LogBody() override { pins_->Unpin(segment_); }
   absl::StatusOr<std::string_view> Next() override { return reader_->NextChunk(); }
+  absl::Status Rewind() override {
+    reader_->Rewind();
+    return absl::OkStatus();
+  }
 
  private:
   const std::unique_ptr<MessageReader> reader_;
@@ -54,8 +58,9 @@ bool LogMailStore::Fold(FoldListener& listener, size_t record_count_max) {
       if (!record.has_value()) break;
       ++record_count;
       if (log->index.Apply(*record) == QueueIndex::Change::kAdded) {
-        listener.HandleAccepted(record->message, record->head);
+        listener.HandleAccepted(record->message, record->head, log->index.added_recipients());
       }
+      if (record->kind == RecordKind::kReport) reports_.erase(record->message.number);
     }
     if (record_count == record_count_max) {
       more = true;
@@ -84,23 +89,28 @@ std::optional<MailState> LogMailStore::Find(MessageId message) {
   MailState state;
   state.id = message;
   state.body_size = queued->size();
+  state.flags = queued->flags();
   state.recipients.assign(queued->recipients().begin(), queued->recipients().end());
   return state;
 }
 
 // A cursor is the number of a log, and a slot of its index.
-std::optional<MessageId> LogMailStore::Next(uint64_t& cursor) {
-  for (;;) {
-    const auto log = static_cast<size_t>(cursor >> 32);
-    const auto slot = static_cast<uint32_t>(cursor);
-    if (log >= logs_.size()) return std::nullopt;
-    if (slot >= logs_[log]->index.slot_count()) {
-      cursor = uint64_t{log + 1} << 32;
-      continue;
+bool LogMailStore::Walk(uint64_t& cursor, size_t count_max, absl::FunctionRef<void(const MailView&)> visit) {
+  for (size_t log = cursor >> 32; log < logs_.size(); cursor = uint64_t{++log} << 32) {
+    const QueueIndex& index = logs_[log]->index;
+    for (auto slot = static_cast<uint32_t>(cursor); slot < index.slot_count(); ++slot, ++cursor) {
+      if (count_max-- == 0) return true;
+      if (const QueuedMessage* queued = index.At(slot)) {
+        visit({queued->id(), queued->size(), queued->flags(), queued->recipients()});
+      }
     }
-    ++cursor;
-    if (const QueuedMessage* queued = logs_[log]->index.At(slot)) return queued->id();
   }
+  return false;
+}
+
+void LogMailStore::SetDestination(MessageId message, uint32_t recipient_index, uint32_t destination) {
+  const QueuedMessage* queued = nullptr;
+  if (Log* log = Locate(message, &queued)) log->index.SetDestination(message, recipient_index, destination);
 }
 
 size_t LogMailStore::message_count() const {
@@ -129,16 +139,38 @@ std::string LogMailStore::LastText(MessageId message, uint32_t recipient_index) 
   return std::string(queued->reply(recipient_index));
 }
 
-bool LogMailStore::TryPush(Handoff& handoff) {
+// Where what is said of a message that left the queue goes matters to nobody.
+LogMailStore::Log& LogMailStore::LocateForPush(MessageId message) {
   const QueuedMessage* queued = nullptr;
-  Log* log = Locate(handoff.message, &queued);
-  // A message leaves the queue only by outcomes, and there is never more than one on its way for a recipient.
-  if (log == nullptr) log = logs_.front().get();
+  Log* log = Locate(message, &queued);
+  return log != nullptr ? *log : *logs_.front();
+}
+
+bool LogMailStore::TryPush(Handoff& handoff) {
+  if (handoff.about != MessageId{}) return TryPushReport(handoff);
+  Log& log = LocateForPush(handoff.message);
   const bool first_time = handoff.result != HandoffResult::kNoRoom;
   handoff.result = HandoffResult::kPending;
-  if (!log->parts.writer.TryPush(&handoff)) return false;
-  if (first_time) log->index.NoteOutcomeAway(handoff.message);
-  log->pushed = true;
+  if (!log.parts.writer.TryPush(&handoff)) return false;
+  if (first_time) log.index.NoteOutcomeAway(handoff.message);
+  log.pushed = true;
+  return true;
+}
+
+bool LogMailStore::TryPushReport(Handoff& handoff) {
+  const auto known = reports_.find(handoff.message.number);
+  Log& log = known != reports_.end() ? *known->second.log : LocateForPush(handoff.about);
+  handoff.result = HandoffResult::kPending;
+  if (!log.parts.writer.TryPush(&handoff)) return false;
+  log.pushed = true;
+  const auto it = reports_.try_emplace(handoff.message.number, Report{&log, handoff.about}).first;
+  Report& report = it->second;
+  if (handoff.kind == HandoffKind::kAccepted && !std::exchange(report.counted, true)) {
+    log.index.NoteOutcomeAway(report.about);
+  } else if (handoff.kind == HandoffKind::kAbandoned) {
+    if (report.counted) log.index.NoteOutcomeLost(report.about);
+    reports_.erase(it);
+  }
   return true;
 }
 

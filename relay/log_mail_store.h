@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "core/doorbell.h"
 #include "core/handoff.h"
 #include "relay/mail_store.h"
@@ -54,7 +56,8 @@ class LogMailStore final : public MailStore {
   bool Fold(FoldListener& listener, size_t record_count_max) override;
   bool stuck() const override;
   std::optional<MailState> Find(MessageId message) override;
-  std::optional<MessageId> Next(uint64_t& cursor) override;
+  bool Walk(uint64_t& cursor, size_t count_max, absl::FunctionRef<void(const MailView&)> visit) override;
+  void SetDestination(MessageId message, uint32_t recipient_index, uint32_t destination) override;
   size_t message_count() const override;
   absl::StatusOr<StoredMessage> Open(MessageId message) override;
   std::string LastText(MessageId message, uint32_t recipient_index) override;
@@ -89,11 +92,22 @@ class LogMailStore final : public MailStore {
     std::shared_ptr<SegmentPins> pins = std::make_shared<SegmentPins>();
   };
 
+  // A report from its first piece until it was read back or abandoned: all of it goes into one log, although the
+  // message that it is about may be deleted meanwhile.
+  struct Report {
+    Log* log = nullptr;
+    MessageId about;
+    bool counted = false;  // as an outcome that is away
+  };
+
   Log* Locate(MessageId message, const QueuedMessage** queued);
+  Log& LocateForPush(MessageId message);
+  bool TryPushReport(Handoff& handoff);
   void StartMoves(Log& log);
   void TakeMoveReceipts();
 
   std::vector<std::unique_ptr<Log>> logs_;
+  absl::flat_hash_map<uint64_t, Report> reports_;  // by message id
   std::vector<std::unique_ptr<Move>> moves_away_;
   ReceiptBox move_receipts_;
 };

@@ -50,9 +50,7 @@ absl::StatusOr<std::unique_ptr<MessageReader>> MessageReader::Open(Directory& di
   std::unique_ptr<MessageReader> reader(new MessageReader(directory));
   const absl::StatusOr<RecordView> record = reader->fetcher_.Fetch(position);
   if (!record.ok()) return record.status();
-  if (record->kind != RecordKind::kAccepted && record->kind != RecordKind::kMoved) {
-    return Lost(directory, position, "no message");
-  }
+  if (!MakesMessage(record->kind)) return Lost(directory, position, "no message");
   reader->message_ = record->message;
   reader->head_ = record->head;
   reader->fragments_.assign(record->fragments.begin(), record->fragments.end());
@@ -71,6 +69,12 @@ absl::StatusOr<std::string_view> MessageReader::NextChunk() {
   const std::string_view chunk = rest_.substr(0, kChunkSizeMax);
   rest_.remove_prefix(chunk.size());
   return chunk;
+}
+
+void MessageReader::Rewind() {
+  next_ = 0;
+  read_size_ = 0;
+  rest_ = {};
 }
 
 absl::Status MessageReader::NextPiece() {

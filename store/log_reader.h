@@ -48,7 +48,7 @@ class MessageReader {
  public:
   static constexpr size_t kChunkSizeMax = 64 * 1024;
 
-  // `position` is that of its kAccepted or kMoved record.
+  // `position` is that of the record that makes the message: kAccepted, kReport or kMoved.
   static absl::StatusOr<std::unique_ptr<MessageReader>> Open(Directory& directory, Position position);
 
   MessageId message() const { return message_; }
@@ -58,6 +58,8 @@ class MessageReader {
 
   // The next piece, gone at the next call; empty at the end. DataLoss when the log does not hold what was written.
   absl::StatusOr<std::string_view> NextChunk();
+  // The next piece is the first one again. What was read is read, and checked, once more.
+  void Rewind();
 
  private:
   // Lets rest_ be the next piece of the log.

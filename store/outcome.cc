@@ -50,8 +50,7 @@ bool OutcomeReader::Next(RecipientOutcome& outcome) {
     outcome.attempt_count = Take<uint16_t>(rest);
     outcome.next_attempt.us = Take<int64_t>(rest);
     const size_t size = Take<uint16_t>(rest);
-    if (state <= static_cast<uint8_t>(RecipientState::kDeleted) && size <= rest.size() &&
-        size <= kOutcomeReplySizeMax) {
+    if (state <= static_cast<uint8_t>(kLastRecipientState) && size <= rest.size() && size <= kOutcomeReplySizeMax) {
       outcome.state = static_cast<RecipientState>(state);
       outcome.reply = rest.substr(0, size);
       rest_ = rest.substr(size);

@@ -18,17 +18,23 @@
 
 namespace postern {
 
+// The numbers are in the log.
 enum class RecipientState : uint8_t {
   kWaiting,    // not tried yet, or an operator wants it tried again
   kDeferred,   // tried, and will be again
   kDelivered,  // done
-  kFailed,     // refused or expired: kept for an operator to see
+  kFailed,     // refused or expired; its report is still to be made
   kDeleted,    // an operator has deleted it
+  kDelayed,    // as kDeferred (or waiting behind others), and its sender was told of the delay
+  kHeld,       // an operator holds it
+  kArrived,    // delivered; its sender, who asked for it, is still to be told
+  kBounced,    // failed, and who had to be told was told
 };
+inline constexpr RecipientState kLastRecipientState = RecipientState::kBounced;
 
-// Nothing remains to be done or seen.
+// Nothing remains to be done or told.
 inline bool Settled(RecipientState state) {
-  return state == RecipientState::kDelivered || state == RecipientState::kDeleted;
+  return state == RecipientState::kDelivered || state == RecipientState::kDeleted || state == RecipientState::kBounced;
 }
 
 inline constexpr size_t kOutcomeReplySizeMax = 512;
@@ -37,7 +43,7 @@ struct RecipientOutcome {
   uint32_t recipient = 0;  // index in the envelope
   RecipientState state = RecipientState::kWaiting;
   uint16_t attempt_count = 0;   // so far, this one included
-  WallTime next_attempt = {};   // kDeferred
+  WallTime next_attempt = {};   // of those that wait
   std::string_view reply = {};  // the last one, cut at kOutcomeReplySizeMax
 };
 

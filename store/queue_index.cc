@@ -20,8 +20,13 @@ std::string_view QueuedMessage::reply(uint32_t recipient) const {
 }
 
 const QueuedMessage* QueueIndex::Find(MessageId message) const {
+  const uint32_t slot = FindSlot(message);
+  return slot == kNoSlot ? nullptr : &Slot(slot);
+}
+
+uint32_t QueueIndex::FindSlot(MessageId message) const {
   const auto it = slots_by_id_.find(message.number);
-  return it == slots_by_id_.end() ? nullptr : &Slot(it->second);
+  return it == slots_by_id_.end() ? kNoSlot : it->second;
 }
 
 const QueuedMessage* QueueIndex::At(size_t slot) const {
@@ -32,15 +37,12 @@ const QueuedMessage* QueueIndex::At(size_t slot) const {
 QueueIndex::Change QueueIndex::Apply(const RecordView& record) {
   last_known_ = std::max(last_known_, record.message);
   if (segments_.empty() || segments_.back() != record.position.segment) NoteSegment(record.position.segment);
-  const auto it = slots_by_id_.find(record.message.number);
-  const bool known = it != slots_by_id_.end();
+  const uint32_t slot = FindSlot(record.message);
   switch (record.kind) {
-    case RecordKind::kAccepted: return known ? Change::kNone : Add(record);
-    case RecordKind::kMoved: return known ? Move(record, it->second) : Add(record);
-    case RecordKind::kOutcome:
-      if (!known) return Change::kNone;  // of a message that is settled, and gone from the log
-      if (Slot(it->second).outcomes_away_ > 0) --Slot(it->second).outcomes_away_;
-      return ApplyOutcome(record.head, it->second, false);
+    case RecordKind::kAccepted: return slot == kNoSlot ? Add(record) : Change::kNone;
+    case RecordKind::kMoved: return slot == kNoSlot ? Add(record) : Move(record, slot);
+    case RecordKind::kReport: return Report(record, slot);
+    case RecordKind::kOutcome: return Outcome(record.head, slot);
     case RecordKind::kFragment:
     case RecordKind::kSealed: break;
   }
@@ -66,6 +68,7 @@ QueueIndex::Change QueueIndex::Add(const RecordView& record) {
   QueuedMessage& message = Slot(slot);
   message = {};
   message.id_ = record.message;
+  message.flags_ = envelope->flags;
   if (const size_t count = envelope->recipients.size(); count > 1) {
     message.several_ = std::make_unique<QueuedMessage::Several>();
     message.several_->recipients.resize(count);
@@ -73,7 +76,10 @@ QueueIndex::Change QueueIndex::Add(const RecordView& record) {
   }
   slots_by_id_.emplace(record.message.number, slot);
   Place(record, slot);
-  if (!record.state.empty() && ApplyOutcome(record.state, slot, false) == Change::kRemoved) return Change::kNone;
+  added_slot_ = slot;
+  if (record.kind == RecordKind::kMoved && ApplyOutcome(record.state, slot, Source::kMove) == Change::kRemoved) {
+    return Change::kNone;
+  }
   return Change::kAdded;
 }
 
@@ -83,8 +89,23 @@ QueueIndex::Change QueueIndex::Move(const RecordView& record, uint32_t slot) {
   Unlink(slot);
   live_size_ -= message.disk_size_;
   Place(record, slot);
-  const Change change = ApplyOutcome(record.state, slot, true);
-  return change == Change::kRemoved ? change : Change::kUpdated;
+  return ApplyOutcome(record.state, slot, Source::kMove);
+}
+
+QueueIndex::Change QueueIndex::Report(const RecordView& record, uint32_t slot) {
+  const Change change = slot == kNoSlot ? Add(record) : Change::kNone;
+  // A report that is no message has told nobody anything.
+  if (slot == kNoSlot && change == Change::kNone) return change;
+  const std::optional<Settlement> settlement = ParseSettlement(record.state);
+  if (settlement && settlement->about != record.message) Outcome(settlement->outcome, FindSlot(settlement->about));
+  return change;
+}
+
+QueueIndex::Change QueueIndex::Outcome(std::string_view bytes, uint32_t slot) {
+  if (slot == kNoSlot) return Change::kNone;  // of a message that is settled, and gone from the log
+  QueuedMessage& message = Slot(slot);
+  if (message.outcomes_away_ > 0) --message.outcomes_away_;
+  return ApplyOutcome(bytes, slot, Source::kOutcome);
 }
 
 void QueueIndex::Place(const RecordView& record, uint32_t slot) {
@@ -101,7 +122,7 @@ void QueueIndex::Place(const RecordView& record, uint32_t slot) {
   Link(slot);
 }
 
-QueueIndex::Change QueueIndex::ApplyOutcome(std::string_view bytes, uint32_t slot, bool merge) {
+QueueIndex::Change QueueIndex::ApplyOutcome(std::string_view bytes, uint32_t slot, Source source) {
   QueuedMessage& message = Slot(slot);
   const std::span<QueuedRecipient> recipients = message.recipients();
   OutcomeReader reader(bytes);
@@ -109,10 +130,15 @@ QueueIndex::Change QueueIndex::ApplyOutcome(std::string_view bytes, uint32_t slo
   while (reader.Next(outcome)) {
     if (outcome.recipient >= recipients.size()) continue;
     QueuedRecipient& recipient = recipients[outcome.recipient];
-    // What is settled stays so; and a move never takes back what an outcome has told.
+    // What is settled stays so.
     if (Settled(recipient.state)) continue;
-    if (merge && outcome.attempt_count <= recipient.attempt_count && !Settled(outcome.state)) continue;
-    recipient = {outcome.next_attempt, outcome.attempt_count, outcome.state};
+    // A move tells what every outcome before it has told, since none is on its way when its state is taken, and the
+    // writer puts later ones behind it. So it also heals what damage has cost us; and if ever it knew less, it would
+    // show in the attempts.
+    if (source == Source::kMove && outcome.attempt_count < recipient.attempt_count && !Settled(outcome.state)) continue;
+    recipient.next_attempt = outcome.next_attempt;
+    recipient.attempt_count = outcome.attempt_count;
+    recipient.state = outcome.state;
     SetReply(message, outcome.recipient, Settled(outcome.state) ? std::string_view() : outcome.reply);
   }
   if (std::all_of(recipients.begin(), recipients.end(), [](const auto& r) { return Settled(r.state); })) {
@@ -188,21 +214,35 @@ std::vector<MessageId> QueueIndex::TakeMoves(size_t count_max) {
 }
 
 void QueueIndex::NoteMoveFailed(MessageId message) {
-  const auto it = slots_by_id_.find(message.number);
-  if (it != slots_by_id_.end()) Slot(it->second).move_away_ = false;
+  if (const uint32_t slot = FindSlot(message); slot != kNoSlot) Slot(slot).move_away_ = false;
 }
 
 void QueueIndex::NoteOutcomeAway(MessageId message) {
-  const auto it = slots_by_id_.find(message.number);
-  if (it != slots_by_id_.end()) ++Slot(it->second).outcomes_away_;
+  if (const uint32_t slot = FindSlot(message); slot != kNoSlot) ++Slot(slot).outcomes_away_;
+}
+
+void QueueIndex::NoteOutcomeLost(MessageId message) {
+  const uint32_t slot = FindSlot(message);
+  if (slot != kNoSlot && Slot(slot).outcomes_away_ > 0) --Slot(slot).outcomes_away_;
+}
+
+void QueueIndex::SetDestination(MessageId message, uint32_t recipient, uint32_t destination) {
+  const uint32_t slot = FindSlot(message);
+  if (slot == kNoSlot) return;
+  const std::span<QueuedRecipient> recipients = Slot(slot).recipients();
+  if (recipient < recipients.size()) recipients[recipient].destination = destination;
 }
 
 void QueueIndex::EncodeState(const QueuedMessage& message, OutcomeWriter& writer) const {
   writer.Start();
   const std::span<const QueuedRecipient> recipients = message.recipients();
   for (uint32_t i = 0; i < recipients.size(); ++i) {
-    if (recipients[i].state == RecipientState::kWaiting && recipients[i].attempt_count == 0) continue;
-    writer.Add({i, recipients[i].state, recipients[i].attempt_count, recipients[i].next_attempt, message.reply(i)});
+    const QueuedRecipient& recipient = recipients[i];
+    const std::string_view reply = message.reply(i);
+    const bool is_fresh = recipient.state == RecipientState::kWaiting && recipient.attempt_count == 0 &&
+                          recipient.next_attempt == WallTime{} && reply.empty();
+    if (is_fresh) continue;
+    writer.Add({i, recipient.state, recipient.attempt_count, recipient.next_attempt, reply});
   }
 }
 

@@ -29,15 +29,18 @@ struct QueuedRecipient {
   WallTime next_attempt = {};
   uint16_t attempt_count = 0;
   RecipientState state = RecipientState::kWaiting;
+  uint32_t destination = UINT32_MAX;  // a note of the relay, which no record holds and none changes
 };
+static_assert(sizeof(QueuedRecipient) == 16);
 
 // One message that is not settled.
 class QueuedMessage {
  public:
   MessageId id() const { return id_; }
-  Position position() const { return position_; }  // of its kAccepted or kMoved record
+  Position position() const { return position_; }  // of the record that makes it: kAccepted, kReport or kMoved
   uint32_t oldest_segment() const { return oldest_segment_; }
-  uint32_t size() const { return size_; }  // bytes of the body
+  uint32_t size() const { return size_; }   // bytes of the body
+  uint8_t flags() const { return flags_; }  // of the envelope: core/envelope.h
   std::span<const QueuedRecipient> recipients() const {
     return several_ == nullptr ? std::span(&one_, 1) : std::span<const QueuedRecipient>(several_->recipients);
   }
@@ -63,6 +66,7 @@ class QueuedMessage {
   uint32_t previous_ = 0;
   uint16_t outcomes_away_ = 0;
   bool move_away_ = false;
+  uint8_t flags_ = 0;
   QueuedRecipient one_;  // when there is one recipient
   CompactText one_reply_;
   std::unique_ptr<Several> several_;  // when there are more
@@ -72,7 +76,7 @@ class QueueIndex {
  public:
   enum class Change : uint8_t {
     kNone,     // the record says nothing about the queue
-    kAdded,    // a new message: record.head is its envelope
+    kAdded,    // a new message: record.head is its envelope. A report has changed the one that it is about as well
     kUpdated,  // its recipients or its place
     kRemoved,  // every recipient is settled
   };
@@ -83,6 +87,10 @@ class QueueIndex {
 
   // Records must come in the order of the log.
   Change Apply(const RecordView& record);
+  // After kAdded, until the next Apply(): the recipients of the new message, to note their destinations.
+  std::span<QueuedRecipient> added_recipients() { return Slot(added_slot_).recipients(); }
+  // Nothing when there is no such message or recipient.
+  void SetDestination(MessageId message, uint32_t recipient, uint32_t destination);
 
   // Null when it is not in the queue. Gone at the next Apply().
   const QueuedMessage* Find(MessageId message) const;
@@ -105,21 +113,29 @@ class QueueIndex {
   // record has been applied, or NoteMoveFailed(); for ever when it turns out to be lost.
   std::vector<MessageId> TakeMoves(size_t count_max);
   void NoteMoveFailed(MessageId message);
-  // Must be called when an outcome is pushed to the writer. Until it has been applied the message is not moved: a move
-  // carries the state that is known here, and must not undo one that is on its way.
+  // Must be called when an outcome is pushed to the writer, or a report, with the message that it is about. Until it
+  // has been applied the message is not moved: a move carries the state that is known here, and must not undo one that
+  // is on its way.
   void NoteOutcomeAway(MessageId message);
+  // It will not come after all.
+  void NoteOutcomeLost(MessageId message);
   // The state of all recipients, for the head of a kMove handoff.
   void EncodeState(const QueuedMessage& message, OutcomeWriter& writer) const;
 
  private:
+  enum class Source : uint8_t { kOutcome, kMove };
+
   static constexpr size_t kChunkCount = 4096;  // messages allocated at a time
   static constexpr uint32_t kNoSlot = UINT32_MAX;
 
   QueuedMessage& Slot(uint32_t slot) const { return chunks_[slot / kChunkCount][slot % kChunkCount]; }
+  uint32_t FindSlot(MessageId message) const;
   void NoteSegment(uint32_t segment);
   Change Add(const RecordView& record);
   Change Move(const RecordView& record, uint32_t slot);
-  Change ApplyOutcome(std::string_view bytes, uint32_t slot, bool merge);
+  Change Report(const RecordView& record, uint32_t slot);
+  Change Outcome(std::string_view bytes, uint32_t slot);
+  Change ApplyOutcome(std::string_view bytes, uint32_t slot, Source source);
   static void SetReply(QueuedMessage& message, uint32_t recipient, std::string_view reply);
   void Place(const RecordView& record, uint32_t slot);
   void Link(uint32_t slot);
@@ -129,6 +145,7 @@ class QueueIndex {
   std::vector<std::unique_ptr<QueuedMessage[]>> chunks_;
   size_t slot_count_ = 0;
   uint32_t free_slot_ = kNoSlot;  // first of those that are free, linked by next_
+  uint32_t added_slot_ = kNoSlot;
   absl::flat_hash_map<uint64_t, uint32_t> slots_by_id_;
   std::map<uint32_t, uint32_t> first_by_segment_;  // oldest segment to the first slot of its list
   std::deque<uint32_t> segments_;  // that records came from and that may still be there: their numbers have gaps

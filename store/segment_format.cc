@@ -16,6 +16,7 @@ static_assert(std::endian::native == std::endian::little);
 static_assert(sizeof(Position) == 8);
 
 constexpr uint8_t kVersion = 1;
+constexpr RecordKind kLastRecordKind = RecordKind::kReport;
 constexpr std::string_view kSegmentPrefix = "segment-";
 constexpr std::string_view kSparePrefix = "spare-";
 
@@ -94,7 +95,7 @@ RecordStatus DecodeRecord(std::string_view bytes, Position position, std::vector
   if (header.segment != position.segment || header.offset != position.offset) return RecordStatus::kBadHeader;
   if (header.header_checksum != HeaderChecksum(bytes)) return RecordStatus::kBadHeader;
   if (header.version != kVersion || header.zero != 0 || header.kind < static_cast<uint8_t>(RecordKind::kFragment) ||
-      header.kind > static_cast<uint8_t>(RecordKind::kSealed)) {
+      header.kind > static_cast<uint8_t>(kLastRecordKind)) {
     return RecordStatus::kBadHeader;
   }
   const uint64_t size = RecordSize(header.head_size, header.state_size, header.body_size, header.fragment_count);
@@ -122,6 +123,20 @@ RecordStatus DecodeRecord(std::string_view bytes, Position position, std::vector
   view.state = content.substr(table_size + header.head_size);
   view.body = body;
   return RecordStatus::kOk;
+}
+
+std::string EncodeSettlement(const Settlement& settlement) {
+  std::string bytes(reinterpret_cast<const char*>(&settlement.about.number), sizeof settlement.about.number);
+  bytes.append(settlement.outcome);
+  return bytes;
+}
+
+std::optional<Settlement> ParseSettlement(std::string_view bytes) {
+  Settlement settlement;
+  if (bytes.size() < sizeof settlement.about.number) return std::nullopt;
+  std::memcpy(&settlement.about.number, bytes.data(), sizeof settlement.about.number);
+  settlement.outcome = bytes.substr(sizeof settlement.about.number);
+  return settlement;
 }
 
 std::string SegmentName(uint32_t number) { return absl::StrFormat("%s%010u", kSegmentPrefix, number); }

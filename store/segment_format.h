@@ -27,7 +27,13 @@ enum class RecordKind : uint8_t {
   kOutcome = 3,   // what became of recipients (store/outcome.h)
   kMoved = 4,     // a message as it was when it was copied here: as kAccepted, and the state of its recipients
   kSealed = 5,    // nothing follows in this segment
+  kReport = 6,    // as kAccepted, a message of ours; and the outcome that it is for the message that it reports on
 };
+
+// Whether the record makes a message, with what kFragment records hold of it.
+inline bool MakesMessage(RecordKind kind) {
+  return kind == RecordKind::kAccepted || kind == RecordKind::kMoved || kind == RecordKind::kReport;
+}
 
 // Where a record starts. Segment numbers start at 1 and only grow, so a greater position is a younger record.
 struct Position {
@@ -49,14 +55,24 @@ struct RecordView {
   Position position = {};
   uint32_t size_on_disk = 0;    // with header and padding
   uint32_t durable_size = 0;    // bytes of this segment that were known to be synced when this was written
-  uint32_t message_size = 0;    // kAccepted, kMoved: bytes of the whole body
+  uint32_t message_size = 0;    // of what makes a message: bytes of the whole body
   uint32_t body_checksum = 0;   // CRC32C of `body`
   uint64_t sequence = 0;        // one more for every record
-  std::string_view head = {};   // kAccepted, kMoved: the envelope; kOutcome: the outcome
-  std::string_view state = {};  // kMoved: the outcome of everything up to now
+  std::string_view head = {};   // of what makes a message: the envelope; kOutcome: the outcome
+  std::string_view state = {};  // kMoved: the outcome of everything up to now; kReport: an encoded Settlement
   std::string_view body = {};
-  std::span<const Position> fragments = {};  // kAccepted, kMoved: where the body begins; `body` is its end
+  std::span<const Position> fragments = {};  // of what makes a message: where the body begins; `body` is its end
 };
+
+// What a report settles of the message that it is about.
+struct Settlement {
+  MessageId about = {};
+  std::string_view outcome = {};  // encoded: store/outcome.h
+};
+// message u64 little-endian | outcome
+std::string EncodeSettlement(const Settlement& settlement);
+// Nothing when the bytes are too few; views into them.
+std::optional<Settlement> ParseSettlement(std::string_view bytes);
 
 inline constexpr uint32_t kRecordHeaderSize = 64;
 inline constexpr uint32_t kRecordAlignment = 8;

@@ -16,6 +16,13 @@ std::string_view BodyOf(const Handoff& handoff) {
   return {handoff.body->data, handoff.body->size};
 }
 
+bool SettlesAnother(const Handoff& handoff) {
+  return handoff.kind == HandoffKind::kAccepted && handoff.about != MessageId{};
+}
+
+// Whose recipients the handoff changes, or moves.
+MessageId SettledMessage(const Handoff& handoff) { return SettlesAnother(handoff) ? handoff.about : handoff.message; }
+
 }  // namespace
 
 StoreWriter::StoreWriter(SegmentLog& log, size_t places, Wakeable* follower)
@@ -66,8 +73,10 @@ size_t StoreWriter::RunOnce() {
 
 bool StoreWriter::BelongsBehindMove(const Handoff& handoff) const {
   if (handoff.kind == HandoffKind::kMove) return true;
-  return handoff.kind == HandoffKind::kOutcome &&
-         std::any_of(late_.begin(), late_.end(), [&](const Handoff* late) { return late->message == handoff.message; });
+  const bool settles = handoff.kind == HandoffKind::kOutcome || SettlesAnother(handoff);
+  return settles && std::any_of(late_.begin(), late_.end(), [message = SettledMessage(handoff)](const Handoff* late) {
+           return SettledMessage(*late) == message;
+         });
 }
 
 // A batch of its own, which stops after kMoveSizePerRun. What is left of a message goes on in the next one; until its
@@ -169,6 +178,10 @@ HandoffResult StoreWriter::AppendAccepted(const Handoff& handoff, Position& posi
   }
   if (broken || size > UINT32_MAX) return NoRoom();
   record.message_size = static_cast<uint32_t>(size);
+  if (SettlesAnother(handoff)) {
+    record.kind = RecordKind::kReport;
+    record.state = settlements_.emplace_back(EncodeSettlement({handoff.about, handoff.about_outcome}));
+  }
   sync_needed_ = true;
   const HandoffResult result = Append(record, position);
   if (result == HandoffResult::kPending && !record.fragments.empty() &&
@@ -182,7 +195,7 @@ HandoffResult StoreWriter::AppendAccepted(const Handoff& handoff, Position& posi
 HandoffResult StoreWriter::StartMove(const Handoff& handoff) {
   const absl::StatusOr<RecordView> old = fetcher_.Fetch(Position::Unpack(handoff.position), Verify::kAllButBody);
   if (!old.ok() || old->message != handoff.message) return HandoffResult::kLost;
-  if (old->kind != RecordKind::kAccepted && old->kind != RecordKind::kMoved) return HandoffResult::kLost;
+  if (!MakesMessage(old->kind)) return HandoffResult::kLost;
   // The fetcher's memory is needed for the pieces.
   move_.emplace(Move{.head = std::string(old->head),
                      .body = std::string(old->body),
@@ -244,6 +257,7 @@ void StoreWriter::Commit() {
     if (unused_.size() < kUnusedCountMax) unused_.push_back(std::move(open));
   }
   closing_.clear();
+  settlements_.clear();
   poisoned_.store(log_.poisoned(), std::memory_order_relaxed);
 }
 

@@ -127,10 +127,11 @@ class StoreWriter {
   bool sync_needed_ = false;                                          // a batch of fragments alone is not synced
   absl::flat_hash_map<uint64_t, std::unique_ptr<OpenMessage>> open_;  // by message id
   std::vector<std::unique_ptr<OpenMessage>> closing_;                 // lent to the log until it is flushed
+  std::deque<std::string> settlements_;                               // of reports, lent likewise
   std::vector<std::unique_ptr<OpenMessage>> unused_;                  // keep their memory for the next messages
   std::vector<Spread> spread_;                                        // those that the reader has not passed
-  // Moves, and the outcomes of messages that are being moved: a move carries the state from before such an outcome, so
-  // the outcome is written behind it.
+  // Moves, and the outcomes of messages that are being moved, those in reports included: a move carries the state from
+  // before such an outcome, so the outcome is written behind it.
   std::deque<Handoff*> late_;
   std::optional<Move> move_;  // the front of late_, when it has begun
   RecordFetcher fetcher_;     // for moves
