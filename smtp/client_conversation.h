@@ -5,16 +5,19 @@
 //
 // What is said in which state, and where the answer leads:
 //   kGreeting   220 -> kEhlo                        else -> kClosed, unusable
-//   kEhlo       250 -> kReady    5xx -> kHelo       else -> kClosed, unusable
+//   kEhlo       250 -> kReady    5xx -> kHelo       else -> kClosed, unusable      (LMTP: LHLO, and no kHelo)
 //   kHelo       250 -> kReady                       else -> kClosed, unusable
 //   kReady      StartMessage() -> kEnvelope         StartQuit() -> kQuit
 //   kEnvelope   MAIL, RCPT ..., DATA: 354 -> kBody  none accepted, or DATA refused -> kReset
-//   kBody       all sent -> kBodyEnd                any reply before that ends it (RFC 5321 4.2.5)
-//   kBodyEnd    any -> kReady
+//               MAIL, RCPT ..., then BDAT -> kBody, when the peer offers CHUNKING; where it offers PIPELINING at once,
+//               so that replies to MAIL and RCPT may come as late as in kBodyEnd
+//   kBody       all sent -> kBodyEnd                any reply to DATA before that ends it (RFC 5321 4.2.5)
+//                                                   a chunk refused, none accepted -> kReset at the end of the chunk
+//   kBodyEnd    any -> kReady                       a chunk refused -> kReset
 //   kReset      250 -> kReady                       else -> kClosed
 //   kQuit       any -> kClosed
-// A 421, no reply at all, or nonsense leads to kClosed from everywhere. LMTP (RFC 2033) will take a reply for every
-// accepted recipient in kBodyEnd, and LHLO in kEhlo; nothing else differs.
+// A 421, no reply at all, or nonsense leads to kClosed from everywhere. In LMTP (RFC 2033 4.2) kBodyEnd takes a reply
+// for every recipient that was accepted.
 
 #ifndef POSTERN_SMTP_CLIENT_CONVERSATION_H_
 #define POSTERN_SMTP_CLIENT_CONVERSATION_H_
@@ -25,12 +28,14 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "core/clock.h"
 #include "core/envelope.h"
 #include "core/ring_buffer.h"
+#include "smtp/body_sender.h"
 #include "smtp/client_policy.h"
+#include "smtp/peer_offers.h"
+#include "smtp/recipient_results.h"
 #include "smtp/reply_parser.h"
 
 namespace postern {
@@ -42,24 +47,11 @@ enum class ClientWant : uint8_t {
   kClose,    // nothing more will be said
 };
 
-// What became of one recipient in one transaction.
-enum class Fate : uint8_t {
-  kPending,    // not known yet
-  kDelivered,  // the peer has it
-  kDeferred,   // try again later
-  kRefused,    // for good
-};
-struct RecipientResult {
-  Fate fate = Fate::kPending;
-  ServerReply reply{};  // its text at most kResultTextSizeMax bytes of the first line
-};
-inline constexpr size_t kResultTextSizeMax = 400;
-
 // A message to be sent; everything is lent until the transaction has finished.
 struct OutboundMessage {
   const EnvelopeHead* head = nullptr;
   std::span<const Recipient> recipients;
-  uint64_t body_size = 0;  // bytes, as stored
+  uint64_t body_size = 0;  // bytes, as stored: as many will be given
 };
 
 class ClientConversation {
@@ -74,8 +66,9 @@ class ClientConversation {
   void StartMessage(const OutboundMessage& message, MonotonicTime now);
   // After kMessage: the connection is not needed any more.
   void StartQuit(MonotonicTime now);
-  // After kBody: the next piece, lent until the next kBody or the end of the transaction. `last` may come with an empty
-  // one.
+  // After kBody: the next piece, lent until the next kBody or the end of the transaction. No other is wanted behind the
+  // one that makes body_size bytes; a body of another size than was said is abandoned. `last` may come with an empty
+  // piece. The peer may refuse MAIL when it has been given all of the body: who tries again gives it from its start.
   void GiveBody(std::string_view bytes, bool last);
   // The body cannot be read: no final dot is ever sent, so the peer keeps nothing. Recipients are deferred; kClose
   // follows.
@@ -90,12 +83,16 @@ class ClientConversation {
 
   // True once after a transaction has finished, however it did; results() then has an entry for each recipient.
   bool TakeFinished() { return std::exchange(finished_, false); }
-  std::span<const RecipientResult> results() const { return results_; }
+  std::span<const RecipientResult> results() const { return results_.all(); }
 
   // The peer failed before it took a MAIL of the current message (or before any message): another host may do better.
   bool failed_before_mail() const { return state_ == State::kClosed && !mail_accepted_; }
   // 503 to the MAIL of a message that was not the first: this host takes one message a connection (imc.md, Q202765).
   bool refused_another_message() const { return refused_another_message_; }
+  // What the peer said in its reply to EHLO, for this connection. 0 is no limit (RFC 9422 4).
+  bool offers_dsn() const { return offers_.dsn; }
+  uint32_t mail_count_max() const { return offers_.mail_count_max; }
+
   // Why it was closed; what failed_before_mail() speaks of. Empty text after a QUIT.
   const ServerReply& failure() const { return failure_; }
 
@@ -115,24 +112,38 @@ class ClientConversation {
     kClosed,
   };
 
-  void HandleReply(const ServerReply& reply, bool out_empty, MonotonicTime now);
-  void LearnOffers(std::string_view ehlo_text);
-  void HandleEnvelopeReply(const ServerReply& reply, MonotonicTime now);
-  void Enter(State state, Duration patience, MonotonicTime now);
+  bool lmtp() const { return policy_->protocol == ClientProtocol::kLmtp; }
+  // RFC 3030 knows one reply to a chunk, RFC 2033 one for each recipient, and none says what both mean together.
+  bool chunked() const { return offers_.chunking && !lmtp(); }
+  bool amid_message() const;
+  size_t data_step() const { return results_.spoken_count() + 1; }  // MAIL is 0, a RCPT each, then DATA or the chunks
+  bool all_answered() const { return answered_step_count_ == sent_step_count_; }
+  bool may_speak() const { return offers_.pipelining || all_answered(); }
+
+  void HandleReply(const ServerReply& reply, bool out_empty);
+  void HandleHelloReply(const ServerReply& reply);
+  void HandleMessageReply(const ServerReply& reply, bool out_empty);
+  void HandleEnvelopeReply(size_t step, const ServerReply& reply);
+  void HandleDataReply(const ServerReply& reply);
+  void HandleChunkReply(const ServerReply& reply);
+  void HandleBodyEndReply(const ServerReply& reply, bool out_empty);
+  void HandleEarlyReply(const ServerReply& reply);
+  void HandleResetReply(const ServerReply& reply);
+
+  void CheckLimits();
+  void RefuseLocally(size_t index, uint16_t code, std::string_view enhanced, std::string_view text);
+  void ChooseRecipients();
+
   void WriteOutput(RingBuffer& out, MonotonicTime now);
   bool ComposeNextStep(MonotonicTime now);
-  void ComposeMail();
-  void ComposeRcpt(const Recipient& recipient);
-  bool WriteBodyPiece(RingBuffer& out);
-  bool FlushPending(RingBuffer& out);
-  void RefuseLocally(size_t index, uint16_t code, std::string_view enhanced, std::string_view text);
-  void CheckPeerLimits();
-  void SettlePending(const ServerReply& reply, Fate fate);
+  bool WriteBody(RingBuffer& out, MonotonicTime now);
+
+  void RefuseMessage(const ServerReply& reply);
+  void EndPointlessMessage();
   void FinishMessage();
   void Fail(const ServerReply& reply);
   void Fail(std::string_view text);
-  void EndEnvelope(MonotonicTime now);
-  size_t data_step() const { return spoken_.size() + 1; }  // MAIL is 0, a RCPT each, then DATA
+  void SetDeadline(MonotonicTime now);
 
   const ClientPolicy* policy_ = nullptr;
   State state_ = State::kClosed;
@@ -140,35 +151,21 @@ class ClientConversation {
   MonotonicTime deadline_ = kNever;
   ServerReply failure_;
 
-  // What the peer offers.
-  bool pipelining_ = false;
-  bool eight_bit_ = false;
-  bool utf8_ = false;
-  bool dsn_ = false;
-  bool size_offered_ = false;
-  uint64_t size_max_ = 0;  // 0: it did not say
+  PeerOffers offers_;
 
-  // The transaction.
+  // The transaction. A step is what has a reply of its own; the dot has as many as recipients in LMTP.
   OutboundMessage message_;
-  std::vector<RecipientResult> results_;
-  std::vector<uint32_t> spoken_;    // indices of the recipients that the peer hears of
+  RecipientResults results_;
   size_t sent_step_count_ = 0;      // commands said
   size_t answered_step_count_ = 0;  // and answered
-  size_t accepted_count_ = 0;       // recipients accepted
   bool mail_accepted_ = false;
-  bool mail_refused_ = false;
+  bool pointless_ = false;  // nobody will get this message now
   bool finished_ = false;
   bool refused_another_message_ = false;
   uint32_t message_count_ = 0;  // that the peer was told of on this connection, whatever it did with them
+  BodySender body_;
 
-  // The body: a piece, how much of it was written, and whether the next byte starts a line.
-  std::string_view body_;
-  bool body_last_ = false;
-  bool at_line_start_ = true;
-  bool after_cr_ = false;
-
-  std::string pending_;  // composed, not yet written for want of room
-  size_t pending_offset_ = 0;
+  std::string pending_;  // a command that is composed; what was written of it is taken off
 };
 
 }  // namespace postern

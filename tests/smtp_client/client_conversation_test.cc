@@ -37,6 +37,7 @@ std::string Letter(Fate fate) {
     case Fate::kDelivered: return "delivered";
     case Fate::kDeferred: return "deferred";
     case Fate::kRefused: return "refused";
+    case Fate::kNextTransaction: return "next";
   }
   return "";
 }
@@ -370,7 +371,7 @@ TEST(ClientConversation, TellsAHostThatTakesOneMessageOnlyAndHasNotTakenThat) {
   EXPECT_EQ(play.results, "deferred 452  no room\ndeferred 503  no more\n");
 }
 
-TEST(ClientConversation, TooManyRecipientsAreForLater) {
+TEST(ClientConversation, TooManyRecipientsAreForTheNextTransaction) {
   const Ending ending = PlayAllCuts({{"", "220 x"},
                                      {"EHLO", "250 x"},
                                      {"MAIL", "250 ok"},
@@ -381,7 +382,7 @@ TEST(ClientConversation, TooManyRecipientsAreForLater) {
                                      {".", "250 ok"},
                                      {"QUIT", "221"}},
                                     {{.recipients = {"a@b", "c@d", "e@f"}}});
-  EXPECT_EQ(ending.results, "delivered 250  ok\ndeferred 452 4.5.3 too many\ndeferred 552  too many\n");
+  EXPECT_EQ(ending.results, "delivered 250  ok\nnext 452 4.5.3 too many\nnext 552  too many\n");
 }
 
 TEST(ClientConversation, EveryStageHasADeadline) {
