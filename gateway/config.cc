@@ -21,12 +21,24 @@ constexpr size_t kFileSizeMax = 1 << 20;  // more is another kind of file, given
 void FillIn(Config& config) {
   if (config.hostname.empty()) config.hostname = HostName();
   if (config.routes.empty()) {
-    config.routes.push_back(
-        {.match = "*", .kind = RouteKind::kMaildir, .maildir = config.data_dir + "/mail/{domain}/{local}"});
+    config.routes.push_back({.match = "*",
+                             .kind = RouteKind::kMaildir,
+                             .maildir = config.data_dir + "/mail/{domain}/{local}",
+                             .retry = config.relay.retry});
   }
+  if (config.reports.postmaster.empty()) config.reports.postmaster = absl::StrCat("postmaster@", config.hostname);
 }
 
 }  // namespace
+
+bool DeliversNow(TransferMode mode, RouteKind kind) {
+  return mode != TransferMode::kInbound || (kind != RouteKind::kMx && kind != RouteKind::kNextHop);
+}
+
+const std::vector<SocketAddress>& ListenAddresses(const Config& config) {
+  static const std::vector<SocketAddress> kNone;
+  return config.transfer == TransferMode::kFlush ? kNone : config.listen;
+}
 
 std::string ConfigError::ToString() const {
   return line == 0 ? absl::StrCat(file, ": ", text) : absl::StrCat(file, ":", line, ": ", text);

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +17,10 @@
 #include "core/clock.h"
 #include "core/limits.h"
 #include "net/address.h"
+#include "relay/failure_type.h"
+#include "relay/retry_policy.h"
 #include "relay/route.h"
-#include "relay/scheduler.h"
-#include "smtp/client_conversation.h"
+#include "smtp/client_policy.h"
 #include "smtp/conversation_options.h"
 
 namespace postern {
@@ -30,6 +32,17 @@ enum class PortConflict : uint8_t {
   kOutboundOnly,  // the same, and meant to be: no failure for whoever watches
 };
 
+// What the gateway does of its two trades (imc.md: Q156063).
+enum class TransferMode : uint8_t {
+  kBoth,
+  kInbound,   // mail is taken and put into mailboxes; what has to leave by SMTP waits
+  kOutbound,  // mail is taken from trusted networks only
+  kFlush,     // nothing is listened on; what is queued goes out
+};
+
+// Whether mail for a route of this kind is delivered now, or waits for another mode.
+bool DeliversNow(TransferMode mode, RouteKind kind);
+
 // [limits]: sizes in bytes, counts of things.
 struct LimitsConfig {
   uint64_t message_size = kMessageSizeMaxDefault;
@@ -39,6 +52,7 @@ struct LimitsConfig {
   uint32_t messages_per_connection = kMessagesPerConnectionMaxDefault;
   uint32_t errors = kErrorCountMax;  // refused commands in a conversation
   uint32_t hops = kHopCountMax;
+  uint32_t own_hops = kOwnHopCountMax;
   uint64_t data_rate_min = 100;  // bytes a second; 0 is no least rate
   uint64_t buffer_memory = kBufferMemoryMaxDefault;
 };
@@ -58,7 +72,7 @@ struct ThreadsConfig {
 
 // [relay]
 struct RelayConfig {
-  RetryPolicy retry;
+  RetryPolicy retry;               // of all routes that do not say otherwise
   uint32_t attempts = 256;         // at once, to all destinations together
   uint32_t mailbox_attempts = 64;  // at once, for one maildir route
   Duration connect_timeout = std::chrono::seconds(30);
@@ -67,9 +81,25 @@ struct RelayConfig {
   bool delivered_to = false;  // adds a Delivered-To line in a Maildir
 };
 
+// [dns]
+struct DnsConfig {
+  std::vector<SocketAddress> servers{};        // empty: those that the system asks
+  Duration timeout = std::chrono::seconds(5);  // for an answer of one server
+  uint32_t tries = 3;                          // of every server
+};
+
+// [reports]
+struct ReportsConfig {
+  std::string postmaster;  // whom reports are from, and who hears of one that fails
+  std::string copy_to;     // who gets a copy of reports; empty: nobody
+  std::vector<FailureType> copy_for = {std::begin(kFailureTypes), std::end(kFailureTypes)};
+  uint64_t return_size_max = kReturnSizeMaxDefault;  // bytes of a message that a report returns
+};
+
 struct Config {
   std::string file;  // where it came from; empty for the defaults
   std::string hostname;
+  TransferMode transfer = TransferMode::kBoth;
   std::vector<SocketAddress> listen;
   std::string data_dir;
   std::string user;  // to become after binding; empty: stay who we are
@@ -84,11 +114,17 @@ struct Config {
   StoreConfig store;
   ThreadsConfig threads;
   RelayConfig relay;
+  DnsConfig dns;
+  ReportsConfig reports;
   std::vector<Route> routes;  // never empty: by default a Maildir for every recipient, under data_dir
 
   std::string store_dir() const { return data_dir + "/store"; }
+  std::string dead_letter_dir() const { return data_dir + "/dead-letters"; }
   std::string control_socket() const { return data_dir + "/control.sock"; }
 };
+
+// Where mail comes in; nowhere while the queue is flushed.
+const std::vector<SocketAddress>& ListenAddresses(const Config& config);
 
 // A mistake in a file. `line` is 0 when it is the file as a whole: missing, or not readable.
 struct ConfigError {

@@ -1,5 +1,5 @@
-// ReadConfig puts a parsed file into a Config by the table of keys, and finds what no single key can know: routes
-// without a way or twice, next hops that are this gateway.
+// ReadConfig puts a parsed file into a Config by the table of keys, and finds what no single key can know: two claims
+// of one port, domains of ours that no route takes.
 //
 // A plain function, called on the main thread. It goes on after a mistake, so that all are told at once.
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gateway/config_keys.h"
+#include "gateway/route_keys.h"
 #include "gtest/gtest.h"
 
 namespace postern {
@@ -64,6 +65,26 @@ TEST(ConfigDocsTest, EveryExampleIsGood) {
   }
 }
 
+TEST(ConfigDocsTest, EveryExampleOfARouteIsGood) {
+  for (const RouteKey& key : RouteKeys()) {
+    std::string text = "[[route]]\n";
+    if (key.key.name != "domain") absl::StrAppend(&text, "domain = \"*\"\n");
+    // A key that is no way needs one that it suits.
+    for (const RouteKey& way : RouteKeys()) {
+      if (key.way.has_value() || !way.way.has_value() || !key.Suits(*way.way)) continue;
+      absl::StrAppend(&text, way.key.name, " = ", way.key.example, "\n");
+      break;
+    }
+    absl::StrAppend(&text, key.key.name, " = ", key.key.example, "\n");
+    Config config;
+    for (const ConfigError& error : ParseConfig(text, "f", config)) ADD_FAILURE() << error.ToString() << "\n" << text;
+    ASSERT_EQ(config.routes.size(), 1u);
+    // What is reserved has one value only.
+    if (key.key.name == "tls") continue;
+    EXPECT_NE(key.key.show(config.routes[0]), key.key.show(Route{})) << key.key.name;
+  }
+}
+
 TEST(ConfigDocsTest, EveryDefaultIsGood) {
   for (const ConfigKey<Config>& key : ConfigKeys()) {
     const std::string section = key.section.empty() ? "" : absl::StrCat("[", key.section, "]\n");
@@ -72,7 +93,7 @@ TEST(ConfigDocsTest, EveryDefaultIsGood) {
     for (const ConfigError& error : ParseConfig(absl::StrCat(section, key.name, " = ", shown), "f", config)) {
       ADD_FAILURE() << error.ToString();
     }
-    if (key.name == "hostname") continue;  // left empty, it becomes the machine's
+    if (key.name == "hostname" || key.name == "postmaster") continue;  // left empty, they become the machine's
     EXPECT_EQ(key.show(config), shown) << "what is shown is read as the same";
   }
 }

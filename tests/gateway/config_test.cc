@@ -205,9 +205,10 @@ constexpr BadCase kBad[] = {
     {"[route]\ndomain = \"*\"", R"(f:1: key "route": must be a list of tables: write [[route]] instead of [route])"},
     {"route = [1]", R"(f:1: key "route": must be a list of tables: write [[route]] on a line of its own for each)"},
     {"route = []", R"(f:1: key "route": is empty; leave it out to have a Maildir for everybody)"},
-    {"\n[[route]]\ndomain = \"*\"", R"(f:2: route "*": has no way: exactly one of maildir and next_hop must be given)"},
+    {"\n[[route]]\ndomain = \"*\"",
+     R"(f:2: route "*": has no way: exactly one of mx, next_hop, lmtp, maildir, reject and discard must be given)"},
     {"[[route]]\ndomain = \"*\"\nmaildir = \"/m\"\nnext_hop = \"a.example\"",
-     R"(f:1: route "*": has two ways: exactly one of maildir and next_hop must be given)"},
+     R"(f:1: route "*": has more than one way: exactly one of mx, next_hop, lmtp, maildir, reject and discard must be given)"},
     {"[[route]]\nmaildir = \"/m\"", R"(f:1: route: the domain is missing, as domain = "*")"},
     {"[[route]]\ndomain = \"a.example\"\nmaildir = \"/m\"\n[[route]]\ndomain = \"A.example\"\nmaildir = \"/n\"",
      R"(f:4: route "A.example": there is one for this domain already, in line 1)"},
@@ -227,6 +228,55 @@ constexpr BadCase kBad[] = {
      R"(f:4: route "*": key "nexthop": there is no such key; did you mean "next_hop"?)"},
     {"[[route]]\ndomain = \"*\"\nnext_hop = \"a.example\"\nconnections_max = 0",
      R"(f:4: route "*": connections_max: must be an integer from 1 to 1000)"},
+    {"[[route]]\ndomain = \"*\"\nkind = \"pigeon\"\nmx = true", R"(f:3: route "*": key "kind": there is no such key)"},
+    {"[[route]]\ndomain = \"*\"\nmx = false", R"(f:3: route "*": mx: must be true, without quotes, or left out)"},
+    {"[[route]]\ndomain = \"*\"\ndiscard = \"true\"",
+     R"(f:3: route "*": discard: must be true, without quotes, or left out)"},
+    {"[[route]]\ndomain = \"*\"\nmx = true\ndiscard = true\nreject = \"no\"",
+     R"(f:1: route "*": has more than one way: exactly one of mx, next_hop, lmtp, maildir, reject and discard must be )"
+     "given"},
+    {"[[route]]\ndomain = \"*\"\nlmtp = \"unix:lmtp\"",
+     R"(f:3: route "*": lmtp "unix:lmtp": must be a whole path, as "unix:/run/dovecot/lmtp")"},
+    {"[[route]]\ndomain = \"*\"\nlmtp = [\"a.example\",\n\"unix:/run/lmtp\"]",
+     R"(f:4: route "*": lmtp "unix:/run/lmtp": a socket stands alone, not in a list)"},
+    {"[[route]]\ndomain = \"*\"\nreject = \"\"",
+     R"(f:3: route "*": reject: must be one line of 1 to 300 printable ASCII characters)"},
+    {"[[route]]\ndomain = \"*\"\nreject = \"a\\r\\nb\"",
+     R"(f:3: route "*": reject "a\r\nb": must be one line of 1 to 300 printable ASCII characters)"},
+    {"[[route]]\ndomain = \"*\"\nmx = true\nport = 0", R"(f:4: route "*": port: must be an integer from 1 to 65535)"},
+    {"[[route]]\ndomain = \"*\"\nmx = true\ntls = \"required\"",
+     R"(f:4: route "*": tls "required": must be "none": the key is reserved, this version speaks no TLS to other servers)"},
+    {"[[route]]\ndomain = \"*\"\nmx = true\neight_bit = \"encode\"",
+     R"(f:4: route "*": eight_bit "encode": must be "pass" or "bounce")"},
+
+    // Keys without a meaning for their route.
+    {"[[route]]\ndomain = \"*\"\nport = 2525\nmaildir = \"/m\"",
+     R"(f:3: route "*": key "port": has no meaning for a route of maildir; leave it out)"},
+    {"[[route]]\ndomain = \"*\"\nnext_hop = \"a.example\"\nport = 2525",
+     R"(f:4: route "*": key "port": has no meaning for a route of next_hop; leave it out)"},
+    {"[[route]]\ndomain = \"*\"\nreject = \"no\"\nexpiry = \"1h\"",
+     R"(f:4: route "*": key "expiry": has no meaning for a route of reject; leave it out)"},
+    {"[[route]]\ndomain = \"*\"\ndiscard = true\ntls = \"none\"\nconnections_max = 1",
+     "f:4: route \"*\": key \"tls\": has no meaning for a route of discard; leave it out\n"
+     "f:5: route \"*\": key \"connections_max\": has no meaning for a route of discard; leave it out"},
+
+    // Modes, names, reports.
+    {"transfer = \"none\"", R"(f:1: key "transfer": "none": must be "both", "inbound", "outbound" or "flush")"},
+    {"[dns]\nservers = \"ns.example\"",
+     R"(f:2: key "dns.servers": "ns.example": must be an IP address with a port of 1 to 65535, as "192.0.2.53" or )"
+     R"("[2001:db8::53]:5353")"},
+    {"[reports]\npostmaster = \"postmaster\"",
+     R"(f:2: key "reports.postmaster": "postmaster": must be an address in ASCII, as "postmaster@example.org")"},
+    {"[reports]\npostmaster = \"<a@b.example>\"",
+     R"(f:2: key "reports.postmaster": "<a@b.example>": must be an address in ASCII, as "postmaster@example.org")"},
+    {"[reports]\ncopy_for = \"everything\"",
+     R"(f:2: key "reports.copy_for": "everything": must be "address", "host", "content", "expired" or "loop")"},
+    {"[reports]\ncopy_to = \"a@there.example\"\n[[route]]\ndomain = \"here.example\"\nmaildir = \"/m\"",
+     R"(f:2: key "reports.copy_to": "a@there.example": no route takes its mail; add a [[route]] with domain = )"
+     R"("there.example" or "*")"},
+    {"[reports]\npostmaster = \"a@there.example\"\n[[route]]\ndomain = \"here.example\"\nmaildir = \"/m\"",
+     R"(f:2: key "reports.postmaster": "a@there.example": no route takes its mail; add a [[route]] with domain = )"
+     R"("there.example" or "*")"},
 
     // Mail that would come back.
     {"[[route]]\ndomain = \"*\"\nnext_hop = [\"a.example\",\n\"127.0.0.1\"]",
@@ -238,11 +288,132 @@ constexpr BadCase kBad[] = {
     {"hostname = \"gw.example\"\n[[route]]\ndomain = \"*\"\nnext_hop = \"GW.example\"",
      R"(f:4: route "*": next_hop "GW.example:25": this is the gateway itself, which listens on 0.0.0.0:25; mail would )"
      "go round for ever"},
+    {"listen = \"127.0.0.1:24\"\n[[route]]\ndomain = \"*\"\nlmtp = [\"a.example\", \"localhost\"]",
+     R"(f:4: route "*": lmtp "localhost:24": this is the gateway itself, which listens on 127.0.0.1:24; mail would go )"
+     "round for ever"},
+    {"listen = \"[::]:25\"\n[[route]]\ndomain = \"*\"\nnext_hop = \"[::1]\"",
+     R"(f:4: route "*": next_hop "[::1]:25": this is the gateway itself, which listens on [::]:25; mail would go round )"
+     "for ever"},
+    {"listen = \"127.0.0.1:25\"\n[[route]]\ndomain = \"*\"\nnext_hop = \"0.0.0.0\"",
+     R"(f:4: route "*": next_hop "0.0.0.0:25": this is the gateway itself, which listens on 127.0.0.1:25; mail would )"
+     "go round for ever"},
 };
 
 TEST(ConfigTest, EveryMistakeIsTold) {
   for (const BadCase& bad : kBad) {
     EXPECT_EQ(absl::StrJoin(Mistakes(bad.text), "\n"), bad.told) << bad.text;
+  }
+}
+
+TEST(ConfigTest, EveryKindOfRouteIsRead) {
+  const Config config = Good(R"(
+    [[route]]
+    domain = "*"
+    mx = true
+    port = 2525
+    recipients_per_transaction_max = 7
+    message_size_max = "1MiB"
+    eight_bit = "bounce"
+    tls = "none"
+
+    [[route]]
+    domain = "tcp.example"
+    lmtp = ["store.internal", "[::1]:2424"]
+    [[route]]
+    domain = "unix.example"
+
+    lmtp = "unix:/run/dovecot/lmtp"
+    [[route]]
+    domain = "moved.example"
+    reject = "this domain has moved"
+    [[route]]
+    domain = "hole.example"
+    discard = true
+  )");
+  ASSERT_EQ(config.routes.size(), 5u);
+  const Route& mx = config.routes[0];
+  EXPECT_EQ(mx.kind, RouteKind::kMx);
+  EXPECT_EQ(mx.port, 2525);
+  EXPECT_EQ(mx.recipients_per_transaction_max, 7u);
+  EXPECT_EQ(mx.message_size_max, 1u << 20);
+  EXPECT_EQ(mx.eight_bit, EightBit::kBounce);
+  EXPECT_EQ(mx.connection_count_max, 10u);
+  EXPECT_EQ(mx.messages_per_connection_max, 8u);
+  EXPECT_EQ(mx.line, 2u);
+  EXPECT_EQ(mx.way_line, 4u);
+  EXPECT_EQ(config.routes[1].kind, RouteKind::kLmtp);
+  EXPECT_EQ(config.routes[1].next_hops, (std::vector<HostPort>{{"store.internal", 24}, {"::1", 2424}}));
+  EXPECT_EQ(config.routes[2].kind, RouteKind::kLmtp);
+  EXPECT_EQ(config.routes[2].unix_socket, "/run/dovecot/lmtp");
+  EXPECT_TRUE(config.routes[2].next_hops.empty());
+  EXPECT_EQ(config.routes[2].line, 14u);
+  EXPECT_EQ(config.routes[2].way_line, 17u);
+  EXPECT_EQ(config.routes[3].kind, RouteKind::kReject);
+  EXPECT_EQ(config.routes[3].reject_text, "this domain has moved");
+  EXPECT_EQ(config.routes[4].kind, RouteKind::kDiscard);
+}
+
+TEST(ConfigTest, ARouteHasTheScheduleOfTheRelayWhereItSaysNoOther) {
+  const std::string_view route =
+      "[[route]]\ndomain = \"*\"\nmx = true\nretry = \"7s\"\nby_priority = false\n[[route]]\ndomain = "
+      "\"a.example\"\nmaildir = \"/m\"\n";
+  const std::string_view relay =
+      "[relay]\nretry = [\"1s\", \"2s\"]\nexpiry = \"1h\"\nexpiry_urgent = \"1m\"\nexpiry_non_urgent = "
+      "\"2h\"\ndelay_notice = \"30m\"\n";
+  for (const std::string& text : {absl::StrCat(route, relay), absl::StrCat(relay, route)}) {
+    const Config config = Good(text);
+    ASSERT_EQ(config.routes.size(), 2u);
+    const RetryPolicy& own = config.routes[0].retry;
+    EXPECT_EQ(own.intervals, std::vector<Duration>{seconds(7)});
+    EXPECT_FALSE(own.by_priority);
+    EXPECT_EQ(own.expiry, hours(1));
+    EXPECT_EQ(own.expiry_urgent, minutes(1));
+    EXPECT_EQ(own.expiry_non_urgent, hours(2));
+    EXPECT_EQ(own.delay_notice, minutes(30));
+    const RetryPolicy& inherited = config.routes[1].retry;
+    EXPECT_EQ(inherited.intervals, (std::vector<Duration>{seconds(1), seconds(2)}));
+    EXPECT_TRUE(inherited.by_priority);
+  }
+  EXPECT_EQ(Good("[relay]\nexpiry = \"9s\"").routes.at(0).retry.expiry, seconds(9)) << "the default route as well";
+}
+
+TEST(ConfigTest, TheRoadOutIsRead) {
+  const Config config = Good(R"(
+    hostname = "gw.example"
+    transfer = "flush"
+    [limits]
+    own_hops = 1
+    [dns]
+    servers = ["127.0.0.1:5353", "::1"]
+    timeout = "1s"
+    tries = 1
+    [reports]
+    copy_to = "\"the admin\"@gw.example"
+    copy_for = ["loop", "host"]
+    return_size_max = 0
+  )");
+  EXPECT_EQ(config.transfer, TransferMode::kFlush);
+  EXPECT_TRUE(ListenAddresses(config).empty());
+  EXPECT_EQ(config.limits.own_hops, 1u);
+  EXPECT_EQ(config.dns.servers,
+            (std::vector{*SocketAddress::Parse("127.0.0.1:5353"), *SocketAddress::Parse("[::1]:53")}));
+  EXPECT_EQ(config.dns.timeout, seconds(1));
+  EXPECT_EQ(config.dns.tries, 1u);
+  EXPECT_EQ(config.reports.postmaster, "postmaster@gw.example");
+  EXPECT_EQ(config.reports.copy_to, "\"the admin\"@gw.example");
+  EXPECT_EQ(config.reports.copy_for, (std::vector{FailureType::kLoop, FailureType::kHost}));
+  EXPECT_EQ(config.reports.return_size_max, 0u);
+  EXPECT_EQ(config.dead_letter_dir(), "/var/lib/postern/dead-letters");
+}
+
+TEST(ConfigTest, OnlyInboundLetsNothingLeaveBySmtp) {
+  EXPECT_FALSE(DeliversNow(TransferMode::kInbound, RouteKind::kMx));
+  EXPECT_FALSE(DeliversNow(TransferMode::kInbound, RouteKind::kNextHop));
+  for (const RouteKind kind : {RouteKind::kMaildir, RouteKind::kLmtp, RouteKind::kReject, RouteKind::kDiscard}) {
+    EXPECT_TRUE(DeliversNow(TransferMode::kInbound, kind)) << ToText(kind);
+  }
+  for (const TransferMode mode : {TransferMode::kBoth, TransferMode::kOutbound, TransferMode::kFlush}) {
+    EXPECT_TRUE(DeliversNow(mode, RouteKind::kMx));
   }
 }
 

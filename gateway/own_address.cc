@@ -1,0 +1,43 @@
+#include "gateway/own_address.h"
+
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "net/host.h"
+
+namespace postern {
+namespace {
+
+bool IsLoopback(const IpAddress& ip) {
+  static const IpNetwork v4 = *IpNetwork::Parse("127.0.0.0/8");
+  static const IpNetwork v6 = *IpNetwork::Parse("::1");
+  return v4.Contains(ip) || v6.Contains(ip);
+}
+
+// A connection to a wildcard arrives at the loopback of its family.
+IpAddress Reached(const IpAddress& ip) {
+  if (!ip.IsWildcard()) return ip;
+  return *IpAddress::Parse(ip.family == AddressFamily::kIPv6 ? "::1" : "127.0.0.1");
+}
+
+bool Reaches(const std::string& host, const IpAddress& own, const std::string& hostname) {
+  if (const std::optional<IpAddress> literal = IpAddress::Parse(host)) {
+    const IpAddress ip = Reached(*literal);
+    return ip == own || (own.IsWildcard() && own.family == ip.family && IsLoopback(ip));
+  }
+  const std::string name = absl::AsciiStrToLower(host);
+  if (name == "localhost") return own.IsWildcard() || IsLoopback(own);
+  return name == absl::AsciiStrToLower(hostname) && !IsLoopback(own);
+}
+
+}  // namespace
+
+std::optional<SocketAddress> OwnAddress(const HostPort& host, const Config& config) {
+  const std::string hostname = config.hostname.empty() ? HostName() : config.hostname;
+  for (const SocketAddress& own : config.listen) {
+    if (host.port == own.port && Reaches(host.host, own.ip, hostname)) return own;
+  }
+  return std::nullopt;
+}
+
+}  // namespace postern
