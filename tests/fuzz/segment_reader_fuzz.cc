@@ -51,7 +51,7 @@ void Mend(std::string& bytes, Mode mode) {
     if (!fragments.empty()) std::memcpy(fragments.data(), content, fragments.size() * sizeof(Position));
     content += fragments.size() * sizeof(Position);
     RecordView record;
-    record.kind = static_cast<RecordKind>(1 + static_cast<uint8_t>(bytes[offset + 44]) % 5);
+    record.kind = static_cast<RecordKind>(1 + static_cast<uint8_t>(bytes[offset + 44]) % 6);
     record.position = {kNumber, static_cast<uint32_t>(offset)};
     record.durable_size = Field(bytes, offset + 20);
     record.message_size = Field(bytes, offset + 40);

@@ -1,11 +1,14 @@
-// A seeded life of a log: mail comes in, is tried, moved and done, the disk fills or fails, and then the process or the
-// machine dies at any moment. What was acknowledged must be there, and nothing that never was.
+// A seeded life of a log: mail comes in, is tried, held, moved, done or reported on, the disk fills or fails, and then
+// the process or the machine dies at any moment. What was acknowledged must be there, and nothing that never was.
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -26,8 +29,34 @@ constexpr size_t kPieceSizeMax = 3000;
 
 struct Marks {
   uint16_t attempt_count = 0;
-  bool settled = false;
+  RecipientState state = RecipientState::kWaiting;
+  friend bool operator==(const Marks&, const Marks&) = default;
 };
+
+// What became of a recipient.
+struct Fortune {
+  Marks known;               // whose receipt came home last, or what a recovery has shown
+  std::vector<Marks> maybe;  // pushed since
+
+  bool MayBeSettled() const {
+    return Any([](const Marks& m) { return Settled(m.state); });
+  }
+  bool MayBeSettledWithoutReport() const {
+    return Any([](const Marks& m) { return Settled(m.state) && m.state != RecipientState::kBounced; });
+  }
+  bool MayBe(const Marks& marks) const {
+    return Any([&](const Marks& m) { return m == marks; });
+  }
+
+ private:
+  template <typename Test>
+  bool Any(Test test) const {
+    return test(known) || std::any_of(maybe.begin(), maybe.end(), test);
+  }
+};
+
+// A recipient of a message.
+using Seat = std::pair<uint64_t, uint32_t>;
 
 // What the world outside knows of a message.
 struct Mail {
@@ -40,8 +69,13 @@ struct Mail {
   std::string body;
   std::vector<size_t> pieces;  // sizes that are still to be pushed
   bool complete = false;       // the last piece was pushed
-  std::vector<Marks> sent;     // what was pushed
-  std::vector<Marks> known;    // whose receipts came home
+  std::vector<Fortune> recipients;
+  uint64_t about = 0;              // of a report: what it reports on
+  std::vector<uint32_t> reported;  // recipients of that one, which have failed
+
+  bool MayBeDone() const {
+    return std::all_of(recipients.begin(), recipients.end(), [](const Fortune& f) { return f.MayBeSettled(); });
+  }
 };
 
 class Life {
@@ -75,32 +109,27 @@ class Life {
       const std::string name = absl::StrCat("message ", number);
       const QueuedMessage* queued = index_.Find(Id(number));
       if (queued == nullptr) {
-        const bool may_be_done = std::all_of(mail.sent.begin(), mail.sent.end(), [](auto& m) { return m.settled; });
-        if (mail.fate == Mail::Fate::kAccepted && !may_be_done) Fail(name + " was acknowledged, and is lost");
+        if (mail.fate == Mail::Fate::kAccepted && !mail.MayBeDone()) Fail(name + " was acknowledged, and is lost");
         mail.fate = Mail::Fate::kGone;
         continue;
       }
       if (mail.fate == Mail::Fate::kGone) Fail(name + " rose again");
       if (!mail.complete) Fail(name + " was never complete");
       CheckBody(*queued, mail);
-      if (queued->recipients().size() != mail.sent.size()) {
+      if (queued->recipients().size() != mail.recipients.size()) {
         Fail(name + " has other recipients");
         continue;
       }
-      for (size_t i = 0; i < mail.sent.size(); ++i) {
+      for (size_t i = 0; i < mail.recipients.size(); ++i) {
         const QueuedRecipient& recipient = queued->recipients()[i];
-        const Marks marks{recipient.attempt_count, Settled(recipient.state)};
-        if (marks.attempt_count < mail.known[i].attempt_count || (mail.known[i].settled && !marks.settled)) {
-          Fail(name + ": a mark was acknowledged, and is lost");
-        }
-        if (marks.attempt_count > mail.sent[i].attempt_count || (marks.settled && !mail.sent[i].settled)) {
-          Fail(name + ": a mark that nobody made");
-        }
-        mail.sent[i] = mail.known[i] = marks;
+        const Marks marks{recipient.attempt_count, recipient.state};
+        if (!mail.recipients[i].MayBe(marks)) Fail(name + ": a mark that nobody made, or that was lost");
+        mail.recipients[i] = {marks, {}};
       }
       mail.fate = Mail::Fate::kAccepted;
       mail.pieces.clear();
     }
+    CheckReports();
   }
 
   // The queue in words, to compare two recoveries.
@@ -120,9 +149,10 @@ class Life {
 
   void Work(int step_count) {
     for (int i = 0; i < step_count && !disk_.stopped(); ++i) {
-      switch (Below(9)) {
+      switch (Below(10)) {
         case 0:
         case 1: StartMail(); break;
+        case 9: StartReport(); break;
         case 2:
         case 3:
         case 4: ContinueMail(); break;
@@ -139,8 +169,15 @@ class Life {
   const std::string& error() const { return error_; }
   bool poisoned() const { return log_ != nullptr && log_->poisoned(); }
   uint64_t moved_count() const { return moved_count_; }
+  uint64_t reported_count() const { return reported_count_; }
 
  private:
+  // What a handoff on its way says of a recipient.
+  struct Mark {
+    Seat seat;
+    Marks marks;
+  };
+
   uint64_t Below(uint64_t limit) { return std::uniform_int_distribution<uint64_t>(0, limit - 1)(random_); }
   void Fail(const std::string& what) {
     if (error_.empty()) error_ = what;
@@ -150,7 +187,35 @@ class Life {
     return false;
   }
 
-  void StartMail() {
+  // A failure is told by one report: by none while it is only failed, and never by two.
+  void CheckReports() {
+    std::map<Seat, int> report_counts;
+    for (const auto& [number, mail] : mails_) {
+      // What is done was there once: nothing was tried before the log had shown it.
+      const bool exists = index_.Find(Id(number)) != nullptr || mail.MayBeDone();
+      for (const uint32_t i : mail.reported) report_counts[{mail.about, i}] += exists ? 1 : 0;
+    }
+    for (const auto& [number, mail] : mails_) {
+      const QueuedMessage* queued = index_.Find(Id(number));
+      for (uint32_t i = 0; i < mail.recipients.size(); ++i) {
+        const std::string name = absl::StrCat("recipient ", i, " of message ", number);
+        const auto it = report_counts.find({number, i});
+        const int count = it == report_counts.end() ? 0 : it->second;
+        const bool is_gone = queued == nullptr && mail.MayBeDone();
+        if (count > 1) Fail(name + " was reported on twice");
+        if (queued != nullptr && (queued->recipients()[i].state == RecipientState::kBounced) != (count == 1)) {
+          Fail(name + ": its report is not what its state says");
+        }
+        if (is_gone && count == 0 && !mail.recipients[i].MayBeSettledWithoutReport()) {
+          Fail(name + " has failed, and nobody was told");
+        }
+      }
+    }
+  }
+
+  void StartMail() { StartMail(1 + Below(3)); }
+
+  Mail& StartMail(size_t recipient_count) {
     const uint64_t number = mails_.size() + 1;
     Mail& mail = mails_[number];
     for (uint64_t i = Below(3) == 0 ? Below(8) : 0;; --i) {
@@ -158,9 +223,25 @@ class Life {
       mail.body += Body(number * 100 + i, mail.pieces.back());
       if (i == 0) break;
     }
-    mail.sent.resize(1 + Below(3));
-    mail.known.resize(mail.sent.size());
+    mail.recipients.resize(recipient_count);
     open_.push_back({number, 0});
+    return mail;
+  }
+
+  void StartReport() {
+    const QueuedMessage* queued = AnyQueued();
+    if (queued == nullptr) return;
+    const uint64_t about = queued->id().number >> 8;
+    std::vector<uint32_t> failed;
+    for (uint32_t i = 0; i < queued->recipients().size(); ++i) {
+      const bool is_failed = queued->recipients()[i].state == RecipientState::kFailed;
+      if (is_failed && !busy_.contains({about, i})) failed.push_back(i);
+    }
+    if (failed.empty()) return;
+    for (const uint32_t i : failed) busy_.insert({about, i});
+    Mail& report = StartMail(1);
+    report.about = about;
+    report.reported = failed;
   }
 
   void ContinueMail() {
@@ -171,6 +252,7 @@ class Life {
     if (Below(20) == 0) {
       driver_->Abandon(Id(number));
       mail.fate = Mail::Fate::kGone;
+      for (const uint32_t i : mail.reported) busy_.erase({mail.about, i});
       open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(which));
     } else {
       const size_t size = mail.pieces.front();
@@ -179,13 +261,31 @@ class Life {
       offset += size;
       if (mail.pieces.empty()) {
         mail.complete = true;
-        driver_->Accept(Id(number), piece, EncodeEnvelope(mail.sent.size()));
+        if (mail.about == 0) {
+          driver_->Accept(Id(number), piece, EncodeEnvelope(mail.recipients.size()));
+        } else {
+          PushReport(number, mail, piece);
+        }
         open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(which));
       } else {
         driver_->Fragment(Id(number), piece);
       }
     }
     ++away_;
+  }
+
+  void PushReport(uint64_t number, const Mail& report, std::string_view piece) {
+    OutcomeWriter outcome;
+    outcome.Start();
+    std::vector<Mark> marks;
+    for (const uint32_t i : report.reported) {
+      Fortune& fortune = mails_[report.about].recipients[i];
+      marks.push_back({{report.about, i}, {fortune.known.attempt_count, RecipientState::kBounced}});
+      fortune.maybe.push_back(marks.back().marks);
+      outcome.Add({.recipient = i, .state = RecipientState::kBounced, .attempt_count = fortune.known.attempt_count});
+    }
+    marks_away_[&driver_->Report(Id(number), Id(report.about), outcome.bytes(), piece)] = marks;
+    index_.NoteOutcomeAway(Id(report.about));
   }
 
   const QueuedMessage* AnyQueued() {
@@ -200,17 +300,27 @@ class Life {
     if (queued == nullptr || away_ >= kPlaces) return;
     const uint64_t number = queued->id().number >> 8;
     const auto i = static_cast<uint32_t>(Below(queued->recipients().size()));
-    Marks& sent = mails_[number].sent[i];
-    if (sent.settled || outcomes_away_.contains(number)) return;
-    ++sent.attempt_count;
-    sent.settled = Below(3) > 0;
-    const RecipientState state = sent.settled ? RecipientState::kDelivered : RecipientState::kDeferred;
-    driver_->Outcome(
+    Fortune& fortune = mails_[number].recipients[i];
+    if (Settled(fortune.known.state) || fortune.known.state == RecipientState::kFailed) return;
+    if (!busy_.insert({number, i}).second) return;
+    const Marks marks = Next(fortune.known);
+    fortune.maybe.push_back(marks);
+    const Handoff& handoff = driver_->Outcome(
         Id(number),
-        EncodeOutcome({.recipient = i, .state = state, .attempt_count = sent.attempt_count, .reply = "250 or 451"}));
+        EncodeOutcome(
+            {.recipient = i, .state = marks.state, .attempt_count = marks.attempt_count, .reply = "250 or 451"}));
+    marks_away_[&handoff] = {{{number, i}, marks}};
     index_.NoteOutcomeAway(Id(number));
-    outcomes_away_[number] = {i, sent};
     ++away_;
+  }
+
+  // An attempt, or what an operator does, which is none.
+  Marks Next(Marks marks) {
+    if (marks.state == RecipientState::kHeld) return {marks.attempt_count, RecipientState::kWaiting};
+    if (Below(8) == 0) return {marks.attempt_count, RecipientState::kHeld};
+    constexpr std::array kEnds = {RecipientState::kDelivered, RecipientState::kDelivered, RecipientState::kFailed,
+                                  RecipientState::kDeferred};
+    return {static_cast<uint16_t>(marks.attempt_count + 1), kEnds[Below(kEnds.size())]};
   }
 
   void Look() {
@@ -237,13 +347,10 @@ class Life {
       switch (handoff->kind) {
         case HandoffKind::kAccepted:
           if (durable) mail.fate = Mail::Fate::kAccepted;
+          if (mail.about != 0) TakeMarks(*handoff, Id(mail.about));
+          if (durable && mail.about != 0) ++reported_count_;
           break;
-        case HandoffKind::kOutcome: {
-          const auto [recipient, marks] = outcomes_away_[number];
-          outcomes_away_.erase(number);
-          if (durable) mail.known[recipient] = marks;
-          break;
-        }
+        case HandoffKind::kOutcome: TakeMarks(*handoff, handoff->message); break;
         case HandoffKind::kMove:
           moving_ = false;
           if (durable) ++moved_count_;
@@ -254,6 +361,16 @@ class Life {
         case HandoffKind::kAbandoned: break;
       }
     }
+  }
+
+  void TakeMarks(const Handoff& handoff, MessageId message) {
+    const bool durable = handoff.result == HandoffResult::kDurable;
+    if (!durable) index_.NoteOutcomeLost(message);
+    for (const auto& [seat, marks] : marks_away_[&handoff]) {
+      busy_.erase(seat);
+      if (durable) mails_[seat.first].recipients[seat.second] = {marks, {}};
+    }
+    marks_away_.erase(&handoff);
   }
 
   bool Follow() {
@@ -285,16 +402,19 @@ class Life {
   std::unique_ptr<LogReader> reader_;
   QueueIndex index_;
   std::vector<std::pair<uint64_t, size_t>> open_;  // mails that are coming in, and how much of them was pushed
-  std::map<uint64_t, std::pair<uint32_t, Marks>> outcomes_away_;
+  std::map<const Handoff*, std::vector<Mark>> marks_away_;
+  std::set<Seat> busy_;  // recipients of which an outcome or a report is on its way
   bool moving_ = false;
   size_t away_ = 0;
   uint64_t moved_count_ = 0;
+  uint64_t reported_count_ = 0;
   std::string error_;
 };
 
 struct Result {
   std::string error;  // of the first thing that was wrong
   uint64_t moved_count = 0;
+  uint64_t reported_count = 0;
   uint64_t accepted_count = 0;
 };
 
@@ -327,6 +447,7 @@ Result RunSeed(uint64_t seed, bool lying_files = false, bool lying_directories =
     }
     if (result.error.empty() && !life.error().empty()) result.error = life.error();
     result.moved_count += life.moved_count();
+    result.reported_count += life.reported_count();
     // What a failed sync has lost is known only after a power cut.
     if (life.poisoned() || below(2) == 0) {
       disk.PowerCut(random);
@@ -340,15 +461,18 @@ Result RunSeed(uint64_t seed, bool lying_files = false, bool lying_directories =
 
 TEST(Crash, WhatWasAcknowledgedIsThereAndNothingElse) {
   uint64_t moved_count = 0;
+  uint64_t reported_count = 0;
   uint64_t accepted_count = 0;
   for (uint64_t seed = 1; seed <= 400; ++seed) {
     const Result result = RunSeed(seed);
     ASSERT_EQ(result.error, "") << "seed " << seed;
     moved_count += result.moved_count;
+    reported_count += result.reported_count;
     accepted_count += result.accepted_count;
   }
-  // The lives are worth something only when mail was moved and done in them.
+  // The lives are worth something only when mail was moved, done and reported on in them.
   EXPECT_GT(moved_count, 400u);
+  EXPECT_GT(reported_count, 400u);
   EXPECT_GT(accepted_count, 4000u);
 }
 

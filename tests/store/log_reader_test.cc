@@ -186,6 +186,31 @@ TEST_F(LogReaderTest, AMessageIsReadInPieces) {
   EXPECT_EQ(*reader->NextChunk(), "");
 }
 
+TEST_F(LogReaderTest, AMessageIsReadAgainFromAnyPlace) {
+  const std::string one = Body(1, 30'000);
+  auto reader = *MessageReader::Open(*directory_, Accept(1, {Fragment(1, one)}, "end", 30'003));
+  for (int count = 0; count < 4; ++count) {
+    for (int piece = 0; piece < count; ++piece) EXPECT_TRUE(reader->NextChunk().ok());
+    reader->Rewind();
+    EXPECT_EQ(*reader->NextChunk(), one);
+    EXPECT_EQ(*reader->NextChunk(), "end");
+    EXPECT_EQ(*reader->NextChunk(), "");
+    reader->Rewind();
+  }
+}
+
+TEST_F(LogReaderTest, AReportIsReadLikeAnyMessage) {
+  const Position piece = Fragment(1, "one ");
+  const Position position = Append({.kind = RecordKind::kReport,
+                                    .message = Id(1),
+                                    .head = envelope_,
+                                    .state = EncodeSettlement({.about = Id(9)}),
+                                    .body = "two",
+                                    .fragments = {&piece, 1},
+                                    .message_size = 7});
+  EXPECT_EQ(*ReadBody(*directory_, position), "one two");
+}
+
 TEST_F(LogReaderTest, APieceIsNeverLargerThanSaid) {
   const std::string body = Body(1, MessageReader::kChunkSizeMax + 5);
   const Position position = Accept(1, {}, body, static_cast<uint32_t>(body.size()));
@@ -223,6 +248,8 @@ TEST_F(LogReaderTest, WhatIsMissingIsNeverPassedOver) {
 TEST_F(LogReaderTest, ALostMessageStaysLostWhenAskedAgain) {
   auto reader = *MessageReader::Open(*directory_, Accept(1, {}, "four", 5));
   EXPECT_FALSE(reader->NextChunk().ok());
+  EXPECT_FALSE(reader->NextChunk().ok());
+  reader->Rewind();
   EXPECT_FALSE(reader->NextChunk().ok());
 }
 

@@ -1,5 +1,6 @@
 #include "store/outcome.h"
 
+#include <array>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -28,6 +29,26 @@ TEST(Outcome, WhatIsWrittenIsRead) {
   EXPECT_TRUE(reader.valid());
 }
 
+// Their numbers are in logs, and the last ones in those of tomorrow's readers.
+TEST(Outcome, EveryStateHasItsNumber) {
+  constexpr std::array kStates = {RecipientState::kWaiting, RecipientState::kDeferred, RecipientState::kDelivered,
+                                  RecipientState::kFailed,  RecipientState::kDeleted,  RecipientState::kDelayed,
+                                  RecipientState::kHeld,    RecipientState::kArrived,  RecipientState::kBounced};
+  std::string settled;
+  for (size_t i = 0; i < kStates.size(); ++i) {
+    OutcomeWriter writer;
+    writer.Start();
+    writer.Add({.recipient = 0, .state = kStates[i]});
+    EXPECT_EQ(writer.bytes()[5], static_cast<char>(i));
+    OutcomeReader reader(writer.bytes());
+    RecipientOutcome outcome;
+    ASSERT_TRUE(reader.Next(outcome));
+    EXPECT_EQ(outcome.state, kStates[i]);
+    if (Settled(kStates[i])) settled += std::to_string(i);
+  }
+  EXPECT_EQ(settled, "248");
+}
+
 TEST(Outcome, ALongReplyIsCut) {
   OutcomeWriter writer;
   writer.Start();
@@ -54,10 +75,12 @@ TEST(Outcome, WhatMakesNoSenseEndsTheReading) {
   EXPECT_FALSE(OutcomeReader("").valid());
   EXPECT_FALSE(OutcomeReader("\x02").valid());
   std::string bad_state = good;
-  bad_state[5] = 99;
-  OutcomeReader reader(bad_state);
-  EXPECT_FALSE(reader.Next(outcome));
-  EXPECT_FALSE(reader.valid());
+  for (const char state : {'\x09', '\x63', '\xff'}) {
+    bad_state[5] = state;
+    OutcomeReader reader(bad_state);
+    EXPECT_FALSE(reader.Next(outcome));
+    EXPECT_FALSE(reader.valid());
+  }
 }
 
 }  // namespace

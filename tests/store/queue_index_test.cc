@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/envelope.h"
 #include "gtest/gtest.h"
 #include "tests/store/store_fixture.h"
 
@@ -36,10 +37,21 @@ class QueueIndexTest : public testing::Test {
     record.state = state;
     return index_.Apply(record);
   }
+  Change Report(uint64_t number, uint64_t about, Position position, const std::string& outcome) {
+    envelope_ = EncodeEnvelope(1, kEnvelopeReport);
+    const std::string settlement = EncodeSettlement({.about = Id(about), .outcome = outcome});
+    RecordView record = At(RecordKind::kReport, number, position);
+    record.head = envelope_;
+    record.state = settlement;
+    return index_.Apply(record);
+  }
   Change Outcome(uint64_t number, Position position, const std::string& outcome) {
     RecordView record = At(RecordKind::kOutcome, number, position);
     record.head = outcome;
     return index_.Apply(record);
+  }
+  QueuedRecipient Recipient(uint64_t number, size_t recipient = 0) {
+    return index_.Find(Id(number))->recipients()[recipient];
   }
   std::string State(uint64_t number) {
     OutcomeWriter writer;
@@ -57,7 +69,7 @@ TEST_F(QueueIndexTest, AMessageLivesUntilItsLastRecipientIsSettled) {
   EXPECT_EQ(Outcome(1, {1, 100}, EncodeOutcome(0, RecipientState::kDelivered)), Change::kUpdated);
   EXPECT_EQ(Outcome(1, {1, 200}, EncodeOutcome(2, RecipientState::kFailed)), Change::kUpdated);
   EXPECT_EQ(Outcome(1, {1, 300}, EncodeOutcome(1, RecipientState::kDelivered)), Change::kUpdated);
-  ASSERT_NE(index_.Find(Id(1)), nullptr);  // the failed one is kept for an operator
+  ASSERT_NE(index_.Find(Id(1)), nullptr);  // the failed one is not told yet
   EXPECT_EQ(index_.Find(Id(1))->recipients()[2].state, RecipientState::kFailed);
   EXPECT_EQ(Outcome(1, {1, 400}, EncodeOutcome(2, RecipientState::kDeleted)), Change::kRemoved);
   EXPECT_EQ(index_.Find(Id(1)), nullptr);
@@ -72,6 +84,112 @@ TEST_F(QueueIndexTest, WhatIsSettledStaysSettled) {
   Outcome(1, {1, 100}, EncodeOutcome(0, RecipientState::kDelivered, 3));
   Outcome(1, {1, 200}, EncodeOutcome(0, RecipientState::kDeferred, 4));
   EXPECT_EQ(index_.Find(Id(1))->recipients()[0].state, RecipientState::kDelivered);
+}
+
+TEST_F(QueueIndexTest, AReportSettlesWhatItIsAbout) {
+  Accept(1, {1, 0}, 2);
+  Outcome(1, {1, 100}, EncodeOutcome(0, RecipientState::kFailed));
+  EXPECT_EQ(Report(2, 1, {1, 200}, EncodeOutcome(0, RecipientState::kBounced)), Change::kAdded);
+  EXPECT_EQ(Recipient(1).state, RecipientState::kBounced);
+  EXPECT_EQ(Recipient(1, 1).state, RecipientState::kWaiting);
+  EXPECT_EQ(Recipient(2).state, RecipientState::kWaiting);
+  EXPECT_EQ(index_.Find(Id(2))->flags(), kEnvelopeReport);
+  EXPECT_EQ(index_.Find(Id(2))->position(), (Position{1, 200}));
+  EXPECT_EQ(index_.Find(Id(1))->flags(), 0);
+
+  Outcome(1, {1, 300}, EncodeOutcome(1, RecipientState::kFailed));
+  EXPECT_EQ(Report(3, 1, {2, 0}, EncodeOutcome(1, RecipientState::kBounced)), Change::kAdded);
+  EXPECT_EQ(index_.Find(Id(1)), nullptr);
+  EXPECT_EQ(index_.message_count(), 2u);
+  // A report on a report, which came to nothing.
+  EXPECT_EQ(Report(4, 2, {2, 100}, EncodeOutcome(0, RecipientState::kBounced)), Change::kAdded);
+  EXPECT_EQ(index_.Find(Id(2)), nullptr);
+  EXPECT_EQ(index_.oldest_needed_segment({9, 0}), 2u);  // of what was reported on nothing is kept
+}
+
+TEST_F(QueueIndexTest, OddReportsDoNoHarm) {
+  Accept(1, {1, 0});
+  EXPECT_EQ(Report(2, 99, {1, 100}, EncodeOutcome(0, RecipientState::kBounced)), Change::kAdded);  // long gone
+  EXPECT_EQ(Report(3, 3, {1, 200}, EncodeOutcome(0, RecipientState::kBounced)), Change::kAdded);   // about itself
+  EXPECT_EQ(Recipient(3).state, RecipientState::kWaiting);
+  EXPECT_EQ(Report(4, 1, {1, 300}, ""), Change::kAdded);  // settles nothing
+  EXPECT_EQ(Report(4, 1, {1, 400}, ""), Change::kNone);
+  const std::string settlement =
+      EncodeSettlement({.about = Id(1), .outcome = EncodeOutcome(0, RecipientState::kBounced)});
+  RecordView record = At(RecordKind::kReport, 5, {1, 500});
+  record.state = settlement;
+  record.head = "no envelope";
+  EXPECT_EQ(index_.Apply(record), Change::kNone);
+  EXPECT_EQ(Recipient(1).state, RecipientState::kWaiting);  // nobody was told
+  envelope_ = EncodeEnvelope();
+  record.head = envelope_;
+  record.state = "short";
+  EXPECT_EQ(index_.Apply(record), Change::kAdded);
+  EXPECT_EQ(index_.message_count(), 5u);
+}
+
+// What an operator does and a notice of delay are no attempts.
+TEST_F(QueueIndexTest, AStateMayChangeWithoutAnAttempt) {
+  Accept(1, {1, 0});
+  const auto change = [&](RecipientState state) {
+    Outcome(1, {1, 100}, EncodeOutcome({.recipient = 0, .state = state, .attempt_count = 3, .next_attempt = {7}}));
+    EXPECT_EQ(Recipient(1).state, state);
+    // A move brings it to whoever reads the log later, and changes nothing here.
+    const std::string state_bytes = State(1);
+    EXPECT_EQ(Move(1, {2, 0}, state_bytes), Change::kUpdated);
+    EXPECT_EQ(Recipient(1).state, state);
+    QueueIndex fresh;
+    RecordView record = At(RecordKind::kMoved, 1, {2, 0});
+    record.head = envelope_;
+    record.state = state_bytes;
+    EXPECT_EQ(fresh.Apply(record), Change::kAdded);
+    EXPECT_EQ(fresh.Find(Id(1))->recipients()[0].state, state);
+    EXPECT_EQ(fresh.Find(Id(1))->recipients()[0].attempt_count, 3);
+    EXPECT_EQ(fresh.Find(Id(1))->recipients()[0].next_attempt.us, 7);
+  };
+  change(RecipientState::kDeferred);
+  change(RecipientState::kHeld);
+  change(RecipientState::kWaiting);
+  change(RecipientState::kDelayed);
+  change(RecipientState::kHeld);
+  change(RecipientState::kFailed);
+  change(RecipientState::kArrived);
+}
+
+TEST_F(QueueIndexTest, WhatIsHeldBeforeItsFirstAttemptStaysSo) {
+  Accept(1, {1, 0}, 2);
+  Outcome(1, {1, 100}, EncodeOutcome(1, RecipientState::kHeld, 0));
+  Move(1, {2, 0}, State(1), 2);
+  EXPECT_EQ(Recipient(1, 0).state, RecipientState::kWaiting);
+  EXPECT_EQ(Recipient(1, 1).state, RecipientState::kHeld);
+  Outcome(1, {2, 100},
+          EncodeOutcome({.recipient = 1, .state = RecipientState::kWaiting, .next_attempt = {5}, .reply = "released"}));
+  const std::string state = State(1);
+  QueueIndex fresh;
+  RecordView record = At(RecordKind::kMoved, 1, {3, 0});
+  record.head = envelope_;
+  record.state = state;
+  fresh.Apply(record);
+  EXPECT_EQ(fresh.Find(Id(1))->recipients()[1].next_attempt.us, 5);
+  EXPECT_EQ(fresh.Find(Id(1))->reply(1), "released");
+}
+
+TEST_F(QueueIndexTest, DestinationsAreNotesThatNoRecordChanges) {
+  Accept(1, {1, 0}, 2);
+  EXPECT_EQ(Recipient(1).destination, UINT32_MAX);
+  index_.added_recipients()[0].destination = 7;
+  index_.SetDestination(Id(1), 1, 8);
+  index_.SetDestination(Id(1), 2, 9);  // no such recipient
+  index_.SetDestination(Id(5), 0, 9);  // no such message
+  Outcome(1, {1, 100}, EncodeOutcome(0, RecipientState::kDeferred));
+  Report(2, 1, {1, 200}, EncodeOutcome(1, RecipientState::kDelayed));
+  EXPECT_EQ(index_.added_recipients().data(), index_.Find(Id(2))->recipients().data());
+  Move(1, {2, 0}, State(1), 2);
+  EXPECT_EQ(Recipient(1, 0).destination, 7u);
+  EXPECT_EQ(Recipient(1, 1).destination, 8u);
+  Outcome(2, {2, 100}, EncodeOutcome(0, RecipientState::kDelivered));
+  Accept(3, {2, 200});  // in the slot of a message that is gone
+  EXPECT_EQ(Recipient(3).destination, UINT32_MAX);
 }
 
 TEST_F(QueueIndexTest, TheLastReplyIsRemembered) {
@@ -154,6 +272,38 @@ TEST_F(QueueIndexTest, AMoveTakesBackNoMark) {
   EXPECT_EQ(index_.Find(Id(1))->recipients()[0].attempt_count, 2);
   Move(1, {3, 0}, EncodeOutcome(0, RecipientState::kDeferred, 1));
   EXPECT_EQ(index_.Find(Id(1))->recipients()[0].attempt_count, 2);
+}
+
+// Damage has taken an outcome, but what was moved afterwards knew it.
+TEST_F(QueueIndexTest, AMoveHealsWhatDamageHasTaken) {
+  Accept(1, {1, 0}, 3);
+  for (uint32_t i = 0; i < 3; ++i) Outcome(1, {1, 100}, EncodeOutcome(i, RecipientState::kDeferred, 2));
+  OutcomeWriter state;
+  state.Start();
+  state.Add({.recipient = 0, .state = RecipientState::kHeld, .attempt_count = 2});
+  state.Add({.recipient = 1, .state = RecipientState::kDeferred, .attempt_count = 3});
+  state.Add({.recipient = 2, .state = RecipientState::kBounced, .attempt_count = 2});
+  Move(1, {2, 0}, state.bytes(), 3);
+  EXPECT_EQ(Recipient(1, 0).state, RecipientState::kHeld);
+  EXPECT_EQ(Recipient(1, 1).attempt_count, 3);
+  EXPECT_EQ(Recipient(1, 2).state, RecipientState::kBounced);
+}
+
+TEST_F(QueueIndexTest, WhoseReportIsOnItsWayIsNotMoved) {
+  Accept(1, {1, 0}, 2);
+  index_.NoteOutcomeAway(Id(1));  // of one recipient
+  index_.NoteOutcomeAway(Id(1));  // of the other, in a report
+  Outcome(1, {1, 100}, EncodeOutcome(0, RecipientState::kDeferred));
+  EXPECT_TRUE(index_.TakeMoves(10).empty());
+  Report(2, 1, {2, 0}, EncodeOutcome(1, RecipientState::kBounced));
+  EXPECT_EQ(index_.TakeMoves(10), (std::vector<MessageId>{Id(1)}));
+  index_.NoteMoveFailed(Id(1));
+  index_.NoteOutcomeAway(Id(1));
+  EXPECT_TRUE(index_.TakeMoves(10).empty());
+  index_.NoteOutcomeLost(Id(1));
+  index_.NoteOutcomeLost(Id(1));  // one too many does no harm
+  index_.NoteOutcomeLost(Id(99));
+  EXPECT_EQ(index_.TakeMoves(10), (std::vector<MessageId>{Id(1)}));
 }
 
 TEST_F(QueueIndexTest, MovesAreTakenFromTheOldestSegmentOnceEach) {

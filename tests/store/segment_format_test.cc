@@ -1,6 +1,7 @@
 #include "store/segment_format.h"
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,27 @@ TEST(SegmentFormat, WhatIsWrittenIsRead) {
   EXPECT_EQ(view.state, record.state);
   EXPECT_EQ(view.body, record.body);
   EXPECT_EQ(std::vector<Position>(view.fragments.begin(), view.fragments.end()), pieces);
+}
+
+TEST(SegmentFormat, WhatNoOneKnowsIsNoRecord) {
+  RecordView record = Moved({});
+  record.kind = RecordKind::kReport;
+  EXPECT_EQ(Decode(Encode(record)), RecordStatus::kOk);
+  for (const int kind : {0, 7, 255}) {
+    record.kind = static_cast<RecordKind>(kind);
+    EXPECT_EQ(Decode(Encode(record)), RecordStatus::kBadHeader) << kind;
+  }
+}
+
+TEST(SegmentFormat, ASettlementNamesItsMessage) {
+  const std::string bytes = EncodeSettlement({.about = {0x0102030405060708}, .outcome = "outcome"});
+  EXPECT_EQ(bytes, "\x08\x07\x06\x05\x04\x03\x02\x01outcome");
+  const std::optional<Settlement> settlement = ParseSettlement(bytes);
+  ASSERT_TRUE(settlement.has_value());
+  EXPECT_EQ(settlement->about.number, 0x0102030405060708u);
+  EXPECT_EQ(settlement->outcome, "outcome");
+  EXPECT_EQ(ParseSettlement(bytes.substr(0, 8))->outcome, "");
+  EXPECT_EQ(ParseSettlement(bytes.substr(0, 7)), std::nullopt);
 }
 
 TEST(SegmentFormat, TheSmallestRecordIsAHeader) {

@@ -25,9 +25,9 @@ namespace postern {
 
 inline MessageId Id(uint64_t number) { return {number << 8}; }
 
-inline std::string EncodeEnvelope(size_t recipient_count = 1) {
+inline std::string EncodeEnvelope(size_t recipient_count = 1, uint8_t flags = 0) {
   EnvelopeWriter writer;
-  writer.Start({.peer = "192.0.2.1", .helo = "client.example", .sender = "a@sender.example"});
+  writer.Start({.peer = "192.0.2.1", .helo = "client.example", .sender = "a@sender.example", .flags = flags});
   for (size_t i = 0; i < recipient_count; ++i) writer.AddRecipient({.address = "b@local.example"});
   return std::string(writer.bytes());
 }
@@ -70,6 +70,11 @@ class WriterDriver {
   Handoff& Accept(MessageId id, std::string_view body = "", std::string_view envelope = EncodeEnvelope()) {
     return Push(HandoffKind::kAccepted, id, envelope, body);
   }
+  // Accepts a report on `about`.
+  Handoff& Report(MessageId id, MessageId about, std::string_view outcome, std::string_view body = "",
+                  std::string_view envelope = EncodeEnvelope()) {
+    return Push(HandoffKind::kAccepted, id, envelope, body, {}, about, outcome);
+  }
   Handoff& Abandon(MessageId id) { return Push(HandoffKind::kAbandoned, id, "", ""); }
   Handoff& Outcome(MessageId id, std::string_view outcome) { return Push(HandoffKind::kOutcome, id, outcome, ""); }
   Handoff& Move(MessageId id, Position from, std::string_view state) {
@@ -91,12 +96,15 @@ class WriterDriver {
   struct Away {
     Handoff handoff;
     std::string head;
+    std::string about_outcome;
     std::unique_ptr<Block> body;
   };
 
-  Handoff& Push(HandoffKind kind, MessageId id, std::string_view head, std::string_view body, Position from = {}) {
+  Handoff& Push(HandoffKind kind, MessageId id, std::string_view head, std::string_view body, Position from = {},
+                MessageId about = {}, std::string_view about_outcome = {}) {
     auto away = std::make_unique<Away>();
     away->head = head;
+    away->about_outcome = about_outcome;
     if (!body.empty()) {
       CHECK_LE(body.size(), kBlockSize);
       away->body = std::make_unique_for_overwrite<Block>();
@@ -109,6 +117,8 @@ class WriterDriver {
     handoff.head = away->head;
     handoff.body = away->body.get();
     handoff.position = from.Pack();
+    handoff.about = about;
+    handoff.about_outcome = away->about_outcome;
     handoff.home = &home_;
     CHECK(writer_.TryPush(&handoff));
     away_.push_back(std::move(away));

@@ -204,6 +204,84 @@ TEST_F(StoreWriterTest, NobodyWaitsForALargeMoveButTheOutcomesOfItsMessage) {
   EXPECT_EQ(index_->Find(Id(1))->recipients()[1].state, RecipientState::kDelivered);
 }
 
+TEST_F(StoreWriterTest, AReportIsAFactWithWhatItSettlesOrNotAtAll) {
+  driver_->Accept(Id(1), "lost", EncodeEnvelope(2));
+  driver_->Outcome(Id(1), EncodeOutcome(0, RecipientState::kFailed));
+  driver_->Run();
+  driver_->Fragment(Id(2), "it was ");
+  driver_->Run();
+  disk_.Kill();
+  Open();
+  EXPECT_EQ(Stored(2), "not there");
+  EXPECT_EQ(index_->Find(Id(1))->recipients()[0].state, RecipientState::kFailed);
+
+  driver_->Fragment(Id(3), "it was ");
+  driver_->Run();
+  const uint64_t syncs = disk_.count(Operation::kSync);
+  const Handoff& report = driver_->Report(Id(3), Id(1), EncodeOutcome(0, RecipientState::kBounced), "refused");
+  driver_->Report(Id(4), Id(1), EncodeOutcome(1, RecipientState::kDelayed), "late");
+  driver_->Run();
+  EXPECT_EQ(report.result, HandoffResult::kDurable);
+  EXPECT_EQ(disk_.count(Operation::kSync), syncs + 1);
+  disk_.Kill();
+  Open();
+  EXPECT_EQ(Stored(3), "it was refused");
+  EXPECT_EQ(Stored(4), "late");
+  EXPECT_EQ(index_->Find(Id(1))->recipients()[0].state, RecipientState::kBounced);
+  EXPECT_EQ(index_->Find(Id(1))->recipients()[1].state, RecipientState::kDelayed);
+}
+
+TEST_F(StoreWriterTest, AReportIsWrittenBehindAMoveOfWhatItIsAbout) {
+  const std::string body = Body(1, 20'000);
+  driver_->Accept(Id(1), body, EncodeEnvelope(2));
+  driver_->Outcome(Id(1), EncodeOutcome(0, RecipientState::kFailed));
+  driver_->Run();
+  Follow();
+  Roll();
+  Follow();
+  OutcomeWriter state;
+  index_->EncodeState(*index_->Find(Id(1)), state);
+  driver_->Move(Id(1), index_->Find(Id(1))->position(), state.bytes());
+  driver_->Fragment(Id(2), "it was ");
+  driver_->Report(Id(2), Id(1), EncodeOutcome(0, RecipientState::kBounced), "refused");
+  driver_->Outcome(Id(1), EncodeOutcome(1, RecipientState::kDeferred));
+  const Handoff& other = driver_->Accept(Id(3), "other");
+  const std::vector<Handoff*> receipts = driver_->Run();
+  ASSERT_EQ(receipts.size(), 5u);
+  EXPECT_EQ(receipts[0]->kind, HandoffKind::kFragment);
+  EXPECT_EQ(receipts[1], &other);  // waits for none of them
+  EXPECT_EQ(receipts[2]->kind, HandoffKind::kMove);
+  EXPECT_EQ(receipts[3]->about, Id(1));
+  EXPECT_EQ(receipts[4]->kind, HandoffKind::kOutcome);
+  Release();  // the old place, and what was said before the move
+  Open();
+  EXPECT_EQ(Stored(1), body);
+  EXPECT_EQ(Stored(2), "it was refused");
+  EXPECT_EQ(index_->Find(Id(1))->recipients()[0].state, RecipientState::kBounced);
+  EXPECT_EQ(index_->Find(Id(1))->recipients()[1].state, RecipientState::kDeferred);
+}
+
+TEST_F(StoreWriterTest, AMovedReportIsAMessage) {
+  driver_->Accept(Id(1), "lost");
+  driver_->Fragment(Id(2), "it was ");
+  driver_->Report(Id(2), Id(1), EncodeOutcome(0, RecipientState::kBounced), "refused");
+  driver_->Run();
+  Follow();
+  const Position old = index_->Find(Id(2))->position();
+  EXPECT_EQ(index_->Find(Id(1)), nullptr);
+  Roll();
+  OutcomeWriter state;
+  index_->EncodeState(*index_->Find(Id(2)), state);
+  const Handoff& move = driver_->Move(Id(2), old, state.bytes());
+  driver_->Run();
+  EXPECT_EQ(move.result, HandoffResult::kDurable);
+  Release();
+  EXPECT_GT(log_->oldest_segment(), old.segment);
+  Open();
+  EXPECT_EQ(Stored(2), "it was refused");
+  EXPECT_EQ(index_->message_count(), 1u);
+}
+
 TEST_F(StoreWriterTest, AMoveOfWhatIsNotThereSaysSoAndIsNoFullDisk) {
   const Handoff& nowhere = driver_->Move(Id(1), {777, 0}, "");
   driver_->Accept(Id(2), "body");
