@@ -26,11 +26,11 @@ struct DnsOptions {
   int try_count = 3;            // rounds of the servers
 };
 
-// Lends `poller` and `clock`, which outlive the client. When the system's configuration cannot be read, every question
+// `poller` and `clock` are lent, and outlive the client. When the system's configuration cannot be read, every question
 // is kFailed and its text says why.
 //
-// A name is asked as it stands, octet for octet: whoever has a name in another script brings its A-label (RFC 5890).
-// One that is no name of DNS at all is kNoName without being asked.
+// What is no name of DNS is kNoName without being asked; that is also one which is not in ASCII: whoever has a name in
+// another script brings its A-label (RFC 5890).
 std::unique_ptr<DnsClient> MakeDnsClient(const DnsOptions& options, Poller& poller, const Clock& clock);
 
 }  // namespace postern

@@ -120,6 +120,7 @@ class EpollPoller final : public Poller {
   struct SocketState {
     bool registered = false;
     bool listening = false;
+    bool datagram = false;
     bool writable = false;
     bool ended = false;  // the peer's end or an error is known: from now on a read never has to wait
     Readable readable = Readable::kNo;
@@ -135,6 +136,7 @@ class EpollPoller final : public Poller {
     if (!state.registered && op.kind != OpKind::kClose) {
       state.registered = true;
       state.listening = op.kind == OpKind::kAccept;
+      state.datagram = op.kind == OpKind::kConnect && IsDatagramSocket(op.socket);
       state.writable = !state.listening;  // a fresh socket has room; if not, the first send says so
       Register(static_cast<int>(op.socket.handle), state.listening ? kListenerEvents : kStreamEvents);
     }
@@ -171,7 +173,8 @@ class EpollPoller final : public Poller {
   }
 
   void HandleEvents(SocketState& state, uint32_t events) {
-    if (events & kEndEvents) state.ended = true;
+    // Datagrams have no end, and their errors are one-time.
+    if ((events & kEndEvents) && !state.datagram) state.ended = true;
     if (events & (EPOLLIN | kEndEvents)) {
       state.readable = Readable::kYes;
       if (state.reader != nullptr) TryRead(state);
@@ -202,7 +205,9 @@ class EpollPoller final : public Poller {
       return std::min<ssize_t>(0, Insist([&] { return ::recv(fd, &byte, 1, MSG_PEEK); }));
     }
     const ssize_t result = Insist([&] { return ::recv(fd, op.recv_bytes.data(), op.recv_bytes.size(), 0); });
-    if (result > 0 && !state.ended) {
+    if (state.datagram) {
+      state.readable = Readable::kMaybe;  // one at a time, however much room there is
+    } else if (result > 0 && !state.ended) {
       // Fewer than asked for: there is no more for now, and new input makes a new edge.
       state.readable = static_cast<size_t>(result) < op.recv_bytes.size() ? Readable::kNo : Readable::kMaybe;
     }

@@ -39,6 +39,10 @@ class Sockets {
   // A socket to start a connect op to `peer` on.
   virtual SocketResult MakeFor(const SocketAddress& peer) = 0;
 
+  // A socket for datagrams (UDP) from and to `peer`, for ops of kind connect, send, recv and close. A send takes one
+  // datagram, a recv yields one, perhaps an empty one; that nobody is there comes as kRefused of a later send or recv.
+  virtual SocketResult MakeDatagramFor(const SocketAddress& peer) = 0;
+
   // The address that a socket is bound to: with the port that the system chose for port 0.
   virtual SocketAddress LocalAddress(Socket socket) = 0;
 

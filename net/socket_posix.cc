@@ -156,6 +156,12 @@ class SystemSocketsImpl final : public Sockets {
     return {.socket = made};
   }
 
+  SocketResult MakeDatagramFor(const SocketAddress& peer) override {
+    const Socket made{socket(SystemFamily(peer.family()), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    if (!made.valid()) return Failure("socket", made);
+    return {.socket = made};
+  }
+
   SocketAddress LocalAddress(Socket socket) override {
     SystemAddress system;
     if (getsockname(static_cast<int>(socket.handle), system.get(), &system.size) != 0) return {};
@@ -184,6 +190,13 @@ int ConnectOutcome(Socket socket) {
   socklen_t size = sizeof error;
   PCHECK(getsockopt(static_cast<int>(socket.handle), SOL_SOCKET, SO_ERROR, &error, &size) == 0);
   return error;
+}
+
+bool IsDatagramSocket(Socket socket) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  PCHECK(getsockopt(static_cast<int>(socket.handle), SOL_SOCKET, SO_TYPE, &type, &size) == 0);
+  return type == SOCK_DGRAM;
 }
 
 Socket AcceptSocket(Socket listener, SocketAddress& peer) {

@@ -19,6 +19,9 @@ bool ConnectSocket(Socket socket, const SocketAddress& peer);
 // The error that came of a connect that was under way; 0 when it is connected.
 int ConnectOutcome(Socket socket);
 
+// Whether it was made for datagrams.
+bool IsDatagramSocket(Socket socket);
+
 // The close that follows resets the connection instead of ending it in order.
 void SetAbortOnClose(Socket socket);
 

@@ -131,6 +131,10 @@ SocketResult SimNetwork::MakeFor(const SocketAddress& peer) {
   return {.socket = AddHandle(std::make_shared<SimSocket>())};
 }
 
+SocketResult SimNetwork::MakeDatagramFor(const SocketAddress&) {
+  return Failure(NetError::kOther, "socket: the simulated network carries no datagrams");
+}
+
 SocketAddress SimNetwork::LocalAddress(Socket socket) { return Of(socket)->local; }
 
 void SimNetwork::EndSend(Socket socket) { SendEnd(*Of(socket)); }
