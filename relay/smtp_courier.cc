@@ -3,61 +3,78 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/log/check.h"
+
 namespace postern {
 
-SmtpCourier::SmtpCourier(CourierOptions options, Poller& poller, Resolver& resolver, DeliveryListener& listener,
+SmtpCourier::SmtpCourier(CourierOptions options, Poller& poller, DnsClient& dns, DeliveryListener& listener,
                          const Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
-      names_(resolver),
-      context_{options_, poller, names_, listener, clock} {}
+      names_(dns),
+      finder_({.hostname = options_.client.hostname, .own_addresses = options_.own_addresses, .seed = options_.seed},
+              names_),
+      context_{.options = options_,
+               .poller = poller,
+               .finder = finder_,
+               .hosts = hosts_,
+               .timers = timers_,
+               .listener = listener,
+               .clock = clock,
+               .owner = *this} {}
 
-void SmtpCourier::Start(Attempt& attempt, const Route& route, AttemptListener& listener) {
-  SmtpLink* chosen = nullptr;
-  for (const std::unique_ptr<SmtpLink>& link : links_) {
-    if (link->idle() && link->destination() == attempt.destination) {
-      chosen = link.get();
-      break;
-    }
-    if (link->free()) chosen = link.get();
+void SmtpCourier::Start(Attempt& attempt, AttemptListener& listener) {
+  CHECK(attempt.route != nullptr && attempt.route->speaks_smtp() && !attempt.indices.empty());
+  LinkFor(attempt).Give(attempt, listener);
+}
+
+SmtpLink& SmtpCourier::LinkFor(const Attempt& attempt) {
+  const auto kept = idle_.find(attempt.destination);
+  if (kept != idle_.end()) {
+    // The one that was used last is the least likely to have been closed by its peer. A number may have been another
+    // destination's a moment ago.
+    const auto link = std::find_if(kept->second.rbegin(), kept->second.rend(),
+                                   [&](const SmtpLink* candidate) { return candidate->Serves(attempt); });
+    if (link != kept->second.rend()) return **link;
   }
-  if (chosen == nullptr) {
-    links_.push_back(std::make_unique<SmtpLink>(context_));
-    chosen = links_.back().get();
-    if (!keeping_) chosen->StopKeeping();
-  }
-  chosen->Give(attempt, route, single_destinations_.contains(attempt.destination), listener);
+  if (free_.empty()) return *links_.emplace_back(std::make_unique<SmtpLink>(context_));
+  SmtpLink& link = *free_.back();
+  free_.pop_back();
+  return link;
+}
+
+void SmtpCourier::HandleIdle(SmtpLink& link) {
+  idle_[link.destination()].push_back(&link);
+  link.host()->idle.push_back(&link);
+}
+
+void SmtpCourier::HandleLeftIdle(SmtpLink& link) {
+  std::erase(idle_[link.destination()], &link);
+  std::erase(link.host()->idle, &link);
 }
 
 void SmtpCourier::StopKeeping() {
-  keeping_ = false;
-  for (const std::unique_ptr<SmtpLink>& link : links_) link->StopKeeping();
+  if (context_.mode == LinkMode::kKeeping) context_.mode = LinkMode::kLeaving;
+  for (const std::unique_ptr<SmtpLink>& link : links_) link->Leave(clock_.Monotonic());
 }
 
 void SmtpCourier::Abort() {
-  keeping_ = false;
-  for (const std::unique_ptr<SmtpLink>& link : links_) link->Abort();
+  context_.mode = LinkMode::kAborting;
+  // Whoever hears of it may still start an attempt, which makes a link.
+  for (size_t i = 0; i < links_.size(); ++i) links_[i]->Abort();
 }
 
 MonotonicTime SmtpCourier::Turn() {
   const MonotonicTime now = clock_.Monotonic();
-  if (names_.TakeAnswers(now)) {
-    for (const std::unique_ptr<SmtpLink>& link : links_) link->HandleAnswers(now);
+  timers_.FireDue(now);
+  MonotonicTime next = names_.Turn(now);
+  if (!ready_.empty()) {
+    ready_.swap(turning_);
+    for (SmtpLink* const link : turning_) link->Turn(now);
+    turning_.clear();
+    next = names_.Turn(now);  // they may have asked
   }
-  MonotonicTime next = kNever;
-  for (const std::unique_ptr<SmtpLink>& link : links_) {
-    if (link->deadline() <= now) link->Turn(now);
-    if (link->TakeLearntSingle()) single_destinations_.insert(link->destination());
-    next = std::min(next, link->deadline());
-  }
-  return next;
-}
-
-bool SmtpCourier::closed() const { return connection_count() == 0; }
-
-size_t SmtpCourier::connection_count() const {
-  return static_cast<size_t>(
-      std::count_if(links_.begin(), links_.end(), [](const auto& link) { return !link->free(); }));
+  return ready_.empty() ? std::min(next, timers_.NextDue()) : now;
 }
 
 }  // namespace postern

@@ -1,14 +1,16 @@
 #include "relay/smtp_link.h"
 
-#include <optional>
+#include <algorithm>
 #include <utility>
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
-#include "net/address.h"
+#include "net/socket.h"
 
 namespace postern {
 namespace {
+
+constexpr std::string_view kStopping = "Postern is stopping";
 
 void Prepare(Op& op, OpKind kind, void* owner, void (*done)(Op&)) {
   op.kind = kind;
@@ -34,282 +36,395 @@ const char* Words(NetError error) {
 
 }  // namespace
 
-SmtpLink::SmtpLink(LinkContext& context) : context_(context) {
+SmtpLink::SmtpLink(LinkContext& context)
+    : context_(context),
+      search_(
+          context.finder,
+          [](DnsWaiter& waiter) {
+            SmtpLink& link = *static_cast<SmtpLink*>(waiter.owner);
+            link.context_.owner.HandleReady(link);
+          },
+          this) {
+  timer_.owner = this;
+  timer_.fire = [](Timer& timer) {
+    SmtpLink& link = *static_cast<SmtpLink*>(timer.owner);
+    link.HandleDeadline(link.context_.clock.Monotonic());
+  };
   Prepare(connect_op_, OpKind::kConnect, this, [](Op& op) { static_cast<SmtpLink*>(op.owner)->HandleConnected(); });
   Prepare(recv_op_, OpKind::kRecv, this, [](Op& op) { static_cast<SmtpLink*>(op.owner)->HandleReceived(); });
   Prepare(send_op_, OpKind::kSend, this, [](Op& op) { static_cast<SmtpLink*>(op.owner)->HandleSent(); });
   Prepare(close_op_, OpKind::kClose, this, [](Op& op) { static_cast<SmtpLink*>(op.owner)->HandleClosed(); });
 }
 
-void SmtpLink::Give(Attempt& attempt, const Route& route, bool single, AttemptListener& listener) {
+void SmtpLink::Give(Attempt& attempt, AttemptListener& listener) {
   CHECK(attempt_ == nullptr && (state_ == State::kFree || state_ == State::kIdle));
+  if (state_ == State::kIdle) LeaveIdle();
   attempt_ = &attempt;
-  route_ = &route;
   listener_ = &listener;
-  single_ = single;
+  end_ = aborting() ? AttemptEnd::kNeither : AttemptEnd::kUnreachable;
+  route_ = attempt.route;
   destination_ = attempt.destination;
-  given_ = true;
-  started_ = false;
-  untried_ = false;
+  domain_ = attempt.domain;
+  left_.clear();
+  left_recipients_.clear();
+  body_used_ = false;
   failure_ = {};
-}
-
-MonotonicTime SmtpLink::deadline() const {
-  if (given_) return {};
-  if (state_ == State::kResolving || state_ == State::kConnecting || state_ == State::kIdle) return deadline_;
-  return state_ == State::kTalking ? conversation_.deadline() : kNever;
+  if (state_ == State::kFree) StartSearch();
+  context_.owner.HandleReady(*this);
 }
 
 void SmtpLink::Turn(MonotonicTime now) {
-  if (given_) {
-    given_ = false;
-    if (state_ == State::kFree) {
-      RestartHosts();
-      TryNextAddress(now);
-    } else if (state_ == State::kIdle) {
-      state_ = State::kTalking;
-      Pump(now);
-    }
-    return;
+  if (state_ == State::kFinding) {
+    Search(now);
+  } else if (state_ == State::kTalking) {
+    Pump(now);
   }
-  if (now < deadline()) return;
-  if (state_ == State::kResolving) {
-    GiveUpName(now);
-  } else if (state_ == State::kConnecting) {
+}
+
+void SmtpLink::HandleDeadline(MonotonicTime now) {
+  if (state_ == State::kConnecting) {
     timed_out_ = true;
     context_.poller.Cancel(connect_op_);
-    deadline_ = kNever;
   } else if (state_ == State::kTalking) {
     timed_out_ = true;
     conversation_.HandleTimeout();
     Pump(now);
   } else if (state_ == State::kIdle) {
-    StopKeeping();
+    Leave(now);
   }
 }
 
-void SmtpLink::StopKeeping() {
-  keeping_ = false;
-  if (!idle()) return;
+void SmtpLink::Leave(MonotonicTime now) {
+  if (state_ != State::kIdle) return;
+  LeaveIdle();
+  conversation_.StartQuit(now);
+  Pump(now);
+}
+
+void SmtpLink::LeaveIdle() {
+  context_.owner.HandleLeftIdle(*this);
   state_ = State::kTalking;
-  Pump(context_.clock.Monotonic());
 }
 
 void SmtpLink::Abort() {
-  keeping_ = false;
-  aborted_ = true;
-  given_ = false;
   const MonotonicTime now = context_.clock.Monotonic();
+  end_ = AttemptEnd::kNeither;
+  failure_ = {.text = std::string(kStopping)};
   switch (state_) {
-    case State::kTalking:
-    case State::kIdle:
-      state_ = State::kTalking;
-      conversation_.HandleDisconnect("Postern is stopping");
-      return Pump(now);
-    case State::kConnecting: return context_.poller.Cancel(connect_op_);
+    case State::kFree:
     case State::kClosing: return;
-    case State::kResolving:  // nobody waits for the answer
-    case State::kFree: state_ = State::kFree; FinishUnreached();
+    case State::kFinding: return FinishFailed(now);
+    case State::kConnecting: return context_.poller.Cancel(connect_op_);
+    case State::kIdle: LeaveIdle(); [[fallthrough]];
+    case State::kTalking: conversation_.HandleDisconnect(kStopping); return Pump(now);
   }
 }
 
-// Goes on through the addresses of the host, then through the hosts.
-void SmtpLink::TryNextAddress(MonotonicTime now) {
-  state_ = State::kFree;
-  given_ = started_ = false;
-  if (aborted_) return FinishUnreached();
-  while (host_index_ < route_->next_hops.size()) {
-    const HostPort& host = route_->next_hops[host_index_];
-    if (!resolved_ && !LookUpHost(now)) {
-      state_ = State::kResolving;
-      deadline_ = now + context_.options.connect_timeout;
+void SmtpLink::StartSearch() {
+  state_ = State::kFinding;
+  search_.Start(*route_, domain_);
+}
+
+void SmtpLink::Search(MonotonicTime now) {
+  if (end_ == AttemptEnd::kNeither) return FinishFailed(now);
+  const Way* const way = search_.Find(now);
+  if (way == nullptr) return;  // the owner hears when there is more to see
+  if (way->hosts.empty()) return FinishByVerdict(way->verdict, now);
+  ListTargets(*way, now);
+  TryTargets(now);
+}
+
+// Who failed a moment ago is tried after all others: so several hosts share the work as far as they answer.
+void SmtpLink::ListTargets(const Way& way, MonotonicTime now) {
+  targets_.clear();
+  target_index_ = 0;
+  for (const WayHost& host : way.hosts) {
+    for (const SocketAddress& address : host.addresses) {
+      targets_.push_back({.address = address, .name = address.ToString()});
+    }
+  }
+  std::stable_partition(targets_.begin(), targets_.end(),
+                        [&](const Target& target) { return !context_.hosts.FailedLately(target.name, now); });
+  if (targets_.size() > kTargetCountMax) targets_.erase(targets_.begin() + kTargetCountMax, targets_.end());
+}
+
+void SmtpLink::TryTargets(MonotonicTime now) {
+  for (; target_index_ < targets_.size(); ++target_index_) {
+    const Target& target = targets_[target_index_];
+    host_ = context_.hosts.TryHold(target.name, route_->connection_count_max);
+    if (host_ != nullptr) {
+      if (TryConnect(target, now)) return;
+      ReleaseHost(now);
+    } else if (TryHandOver(target, now)) {
       return;
-    }
-    if (address_index_ < addresses_.size()) {
-      const std::optional<IpAddress> ip = IpAddress::Parse(addresses_[address_index_++]);
-      if (!ip.has_value()) continue;
-      return Connect({.ip = *ip, .port = host.port, .path = {}}, now);
-    }
-    ++host_index_;
-    resolved_ = false;
-  }
-  FinishUnreached();
-}
-
-bool SmtpLink::LookUpHost(MonotonicTime now) {
-  const HostPort& host = route_->next_hops[host_index_];
-  if (IpAddress::Parse(host.host).has_value()) {
-    addresses_.assign(1, host.host);
-  } else {
-    const Question* const known = context_.names.Find(host.host, now);
-    if (known == nullptr) return false;
-    addresses_ = known->addresses;
-    peer_name_ = host.ToString();
-    if (!known->error.empty()) {
-      NoteFailure({.code = 0, .text = absl::StrCat("cannot resolve ", host.host, ": ", known->error)}, false);
+    } else if (end_ == AttemptEnd::kUnreachable) {
+      end_ = AttemptEnd::kUntried;
     }
   }
-  address_index_ = 0;
-  resolved_ = true;
-  return true;
+  FinishFailed(now);
 }
 
-void SmtpLink::HandleAnswers(MonotonicTime now) {
-  if (state_ == State::kResolving && LookUpHost(now)) TryNextAddress(now);
-}
-
-// A silent server of names makes the host a failure. A question that no thread of the resolver has come to says nothing
-// of the host, and the attempt is made again soon.
-void SmtpLink::GiveUpName(MonotonicTime now) {
-  const HostPort& host = route_->next_hops[host_index_];
-  const bool begun = context_.names.Begun(host.host);
-  untried_ = untried_ || !begun;
-  peer_name_ = host.ToString();
-  NoteFailure({.code = 0,
-               .text = absl::StrCat("cannot resolve ", host.host, ": ",
-                                    begun ? "no answer in time" : "other names keep the resolver busy")},
-              false);
-  ++host_index_;
-  TryNextAddress(now);
-}
-
-void SmtpLink::Connect(const SocketAddress& address, MonotonicTime now) {
-  peer_name_ = address.ToString();
-  const SocketResult made = context_.poller.sockets().MakeFor(address);
+bool SmtpLink::TryConnect(const Target& target, MonotonicTime now) {
+  attempt_->host = target.name;
+  timed_out_ = false;
+  const SocketResult made = context_.poller.sockets().MakeFor(target.address);
   if (!made.socket.valid()) {
-    NoteFailure({.code = 0, .text = absl::StrCat("no socket for ", peer_name_, ": ", made.what)}, false);
-    return TryNextAddress(now);
+    // Without descriptors we are the ones who fail, and soon will not.
+    if (made.error == NetError::kNoDescriptors && end_ == AttemptEnd::kUnreachable) end_ = AttemptEnd::kUntried;
+    TellFailure({.code = 0, .text = absl::StrCat("no socket for ", target.name, ": ", made.what)});
+    return false;
   }
   socket_ = made.socket;
   connect_op_.socket = socket_;
-  connect_op_.peer = address;
+  connect_op_.peer = target.address;
+  onward_ = Onward::kNextTarget;
   state_ = State::kConnecting;
-  deadline_ = now + context_.options.connect_timeout;
-  timed_out_ = false;
+  ArmDeadline(now + context_.options.connect_timeout);
   context_.poller.Start(connect_op_);
+  return true;
+}
+
+// The host has as many connections as it may have. One that is kept for another domain of the same route will do.
+bool SmtpLink::TryHandOver(const Target& target, MonotonicTime now) {
+  const HostBook::Host* const host = context_.hosts.Find(target.name);
+  if (host == nullptr || end_ == AttemptEnd::kAnswered) return false;
+  const auto kept = std::find_if(host->idle.begin(), host->idle.end(),
+                                 [this](const SmtpLink* link) { return link->route() == route_; });
+  if (kept == host->idle.end()) return false;
+  SmtpLink& other = **kept;
+  Attempt& attempt = *std::exchange(attempt_, nullptr);
+  BecomeFree(now);
+  other.Give(attempt, *listener_);
+  return true;
+}
+
+void SmtpLink::ReleaseHost(MonotonicTime now) {
+  if (host_ != nullptr) context_.hosts.Release(*std::exchange(host_, nullptr), now);
+}
+
+void SmtpLink::GoOnward(MonotonicTime now) {
+  ReleaseHost(now);
+  if (end_ == AttemptEnd::kNeither) return FinishFailed(now);
+  if (onward_ == Onward::kSearch) {
+    StartSearch();
+    return Search(now);
+  }
+  ++target_index_;
+  TryTargets(now);
 }
 
 void SmtpLink::HandleConnected() {
-  if (connect_op_.error != NetError::kNone || aborted_) {
-    const char* words = timed_out_ ? "timed out" : Words(connect_op_.error);
-    NoteFailure({.code = 0, .text = absl::StrCat("cannot connect to ", peer_name_, ": ", words)}, timed_out_);
+  const MonotonicTime now = context_.clock.Monotonic();
+  if (connect_op_.error != NetError::kNone || end_ == AttemptEnd::kNeither) {
+    if (end_ != AttemptEnd::kNeither) {
+      const char* words = timed_out_ ? "timed out" : Words(connect_op_.error);
+      NoteFailure({.code = 0, .text = absl::StrCat("cannot connect to ", host_->name, ": ", words)}, now);
+    }
     return StartClose();
   }
   context_.listener.HandleDelivery(
-      {.kind = DeliveryEventKind::kConnected, .destination = route_->match, .host = peer_name_});
-  if (memory_ == nullptr) memory_ = std::make_unique<char[]>(kInSize + kOutSize);
-  if (!in_.attached()) in_.AttachMemory({memory_.get(), kInSize});
-  if (!out_.attached()) out_.AttachMemory({memory_.get() + kInSize, kOutSize});
-  const MonotonicTime now = context_.clock.Monotonic();
+      {.kind = DeliveryEventKind::kConnected, .destination = destination_name(), .host = host_->name});
+  AttachMemory();
+  policy_ = context_.options.client;
+  policy_.protocol = route_->kind == RouteKind::kLmtp ? ClientProtocol::kLmtp : ClientProtocol::kSmtp;
+  policy_.eight_bit = route_->eight_bit;
+  policy_.recipients_per_transaction_max = route_->recipients_per_transaction_max;
+  policy_.message_size_max = route_->message_size_max;
   transaction_count_ = 0;
+  in_transaction_ = false;
   timed_out_ = false;
   state_ = State::kTalking;
-  conversation_.Start(context_.options.client, now);
+  conversation_.Start(policy_, now);
   Pump(now);
 }
 
 void SmtpLink::Pump(MonotonicTime now) {
   while (state_ == State::kTalking || state_ == State::kIdle) {
     const ClientWant want = conversation_.Pump(in_, out_, now);
-    TakeResults();
-    if (attempt_ != nullptr && conversation_.refused_another_message()) return HandleSingleHost();
+    TakeResults(now);
+    if (in_transaction_ && conversation_.refused_another_message()) return HandleSingleHost(now);
     switch (want) {
       case ClientWant::kBody: FeedBody(); continue;
-      case ClientWant::kMessage:
-        HandleReady(now);
-        if (state_ == State::kIdle) return StartIo();
-        continue;
-      case ClientWant::kClose: return HandleClosedConversation();
-      case ClientWant::kInput: return StartIo();
+      case ClientWant::kMessage: HandlePeerReady(now); break;
+      case ClientWant::kClose: return HandleClosedConversation(now);
+      case ClientWant::kInput: ArmDeadline(conversation_.deadline()); return StartIo();
     }
+    if (state_ == State::kIdle) return StartIo();
   }
 }
 
 // The peer is ready for a message: there is one, or we wait for one, or we leave.
-void SmtpLink::HandleReady(MonotonicTime now) {
-  const uint32_t count_max = single_ ? 1 : route_->messages_per_connection_max;
-  if (attempt_ != nullptr) {
-    if (state_ == State::kIdle && given_) return;  // Turn() will see to it
-    state_ = State::kTalking;
-    ++transaction_count_;
-    started_ = true;
-    attempt_->host = peer_name_;
-    conversation_.StartMessage(
-        {.head = &attempt_->envelope, .recipients = attempt_->recipients, .body_size = attempt_->stored.body_size},
-        now);
-  } else if (!keeping_ || (count_max != 0 && transaction_count_ >= count_max)) {
-    state_ = State::kTalking;
-    conversation_.StartQuit(now);
-  } else if (state_ != State::kIdle) {
+void SmtpLink::HandlePeerReady(MonotonicTime now) {
+  HostBook::NoteAnswer(*host_);
+  const bool full = transaction_count_ >= TransactionCountMax(now);
+  if (attempt_ != nullptr && !full) return StartTransaction(now);
+  if (attempt_ == nullptr && !full && context_.mode == LinkMode::kKeeping) {
+    if (state_ == State::kIdle) return;
     state_ = State::kIdle;
-    deadline_ = now + context_.options.idle_close;
+    ArmDeadline(now + context_.options.idle_close);
+    return context_.owner.HandleIdle(*this);
   }
+  if (state_ == State::kIdle) LeaveIdle();
+  onward_ = Onward::kSearch;
+  conversation_.StartQuit(now);
+}
+
+uint32_t SmtpLink::TransactionCountMax(MonotonicTime now) const {
+  if (HostBook::TakesOne(*host_, now)) return 1;
+  uint32_t count_max = UINT32_MAX;
+  if (route_->messages_per_connection_max != 0) count_max = route_->messages_per_connection_max;
+  if (conversation_.mail_count_max() != 0) count_max = std::min(count_max, conversation_.mail_count_max());
+  return count_max;
+}
+
+void SmtpLink::StartTransaction(MonotonicTime now) {
+  ++transaction_count_;
+  in_transaction_ = true;
+  attempt_->host = host_->name;
+  body_status_ = absl::OkStatus();
+  if (std::exchange(body_used_, false)) body_status_ = attempt_->stored.body->Rewind();
+  conversation_.StartMessage({.head = &attempt_->envelope,
+                              .recipients = left_.empty() ? attempt_->recipients : left_recipients_,
+                              .body_size = attempt_->stored.body_size},
+                             now);
 }
 
 void SmtpLink::FeedBody() {
-  const absl::StatusOr<std::string_view> piece = attempt_ == nullptr || attempt_->stored.body == nullptr
-                                                     ? absl::InternalError("the body is gone")
-                                                     : attempt_->stored.body->Next();
-  if (piece.ok()) {
-    conversation_.GiveBody(*piece, piece->empty());
-  } else {
-    conversation_.AbandonBody(absl::StrCat("the message cannot be read: ", std::string_view(piece.status().message())));
+  if (attempt_ == nullptr || attempt_->stored.body == nullptr) {
+    return conversation_.AbandonBody("the body of the message is gone");
+  }
+  body_used_ = true;
+  absl::Status status = body_status_;
+  if (status.ok()) {
+    const absl::StatusOr<std::string_view> piece = attempt_->stored.body->Next();
+    if (piece.ok()) return conversation_.GiveBody(*piece, piece->empty());
+    status = piece.status();
+  }
+  end_ = AttemptEnd::kNeither;  // our own fault
+  failure_ = {.text = absl::StrCat("the message cannot be read: ", std::string_view(status.message()))};
+  conversation_.AbandonBody(failure_.text);
+}
+
+// Results are there, unless the attempt gets another try elsewhere.
+void SmtpLink::TakeResults(MonotonicTime now) {
+  if (!conversation_.TakeFinished() || attempt_ == nullptr) return;
+  const bool another_try = conversation_.failed_before_mail() || conversation_.refused_another_message();
+  if (another_try && end_ != AttemptEnd::kNeither) return;  // Pump() sees to it
+  in_transaction_ = false;
+  if (timed_out_) NoteFailure(conversation_.failure(), now);
+  if (end_ != AttemptEnd::kNeither) end_ = AttemptEnd::kAnswered;
+  const std::span<const RecipientResult> results = conversation_.results();
+  if (left_.empty()) attempt_->results.assign(results.begin(), results.end());
+  for (size_t i = 0; i < left_.size(); ++i) attempt_->results[left_[i]] = results[i];
+  ListLeft();
+  if (left_.size() == results.size()) {
+    SettleLeft({.fate = Fate::kDeferred, .reply = {.code = 452, .text = "the peer took none of the recipients"}});
+  }
+  if (left_.empty()) Finish();
+}
+
+void SmtpLink::ListLeft() {
+  left_.clear();
+  left_recipients_.clear();
+  for (uint32_t i = 0; i < attempt_->results.size(); ++i) {
+    if (attempt_->results[i].fate != Fate::kNextTransaction) continue;
+    left_.push_back(i);
+    left_recipients_.push_back(attempt_->recipients[i]);
   }
 }
 
-void SmtpLink::TakeResults() {
-  if (!conversation_.TakeFinished() || attempt_ == nullptr) return;
-  if (conversation_.failed_before_mail() || conversation_.refused_another_message()) return;  // another try: below
-  attempt_->results.assign(conversation_.results().begin(), conversation_.results().end());
-  if (timed_out_) NoteFailure(conversation_.failure(), true);
-  Finish(aborted_ ? Scheduler::Finish::kNeither : Scheduler::Finish::kAnswered);
+// Q202765: again on a fresh connection, and one for each message from now on.
+void SmtpLink::HandleSingleHost(MonotonicTime now) {
+  HostBook::NoteSingle(*host_, now);
+  onward_ = Onward::kSearch;
+  StartClose();
 }
 
-// A conversation that ended with an attempt in hand failed before its MAIL was taken: the same attempt goes to another
-// host, or, when the connection was a kept one, to a fresh one of the same.
-void SmtpLink::HandleClosedConversation() {
-  if (attempt_ != nullptr) {
-    const bool kept = transaction_count_ > (started_ ? 1 : 0);
+// A conversation that ended with an attempt in hand failed before its MAIL was taken: the attempt goes to another host,
+// or, when the connection was a kept one that may just have been too old, on a fresh one to the same.
+void SmtpLink::HandleClosedConversation(MonotonicTime now) {
+  if (attempt_ != nullptr && onward_ == Onward::kNextTarget && end_ != AttemptEnd::kNeither) {
+    const bool kept = transaction_count_ > (in_transaction_ ? 1u : 0u);
     if (kept) {
-      RestartHosts();
+      onward_ = Onward::kSearch;
     } else {
-      NoteFailure(conversation_.failure(), timed_out_);
+      NoteFailure(conversation_.failure(), now);
     }
   }
   StartClose();
 }
 
-// Q202765: the same host again, on a fresh connection for each message from now on.
-void SmtpLink::HandleSingleHost() {
-  single_ = true;
-  learnt_single_ = true;
-  RestartHosts();
-  StartClose();
+void SmtpLink::NoteFailure(const ServerReply& reply, MonotonicTime now) {
+  HostBook::NoteFailure(*host_, now);
+  TellFailure(reply);
 }
 
-void SmtpLink::NoteFailure(const ServerReply& reply, bool timed_out) {
+void SmtpLink::TellFailure(const ServerReply& reply) {
   failure_ = reply;
   context_.listener.HandleDelivery({
-      .kind = timed_out ? DeliveryEventKind::kTimedOut : DeliveryEventKind::kConnectFailed,
-      .destination = route_->match,
-      .host = peer_name_,
+      .kind = timed_out_ ? DeliveryEventKind::kTimedOut : DeliveryEventKind::kConnectFailed,
+      .destination = destination_name(),
+      .host = host_ == nullptr ? destination_name() : std::string_view(host_->name),
       .code = reply.code,
       .text = reply.text,
   });
 }
 
-void SmtpLink::FinishUnreached() {
-  if (attempt_ == nullptr) return;
-  attempt_->host = peer_name_;
-  if (failure_.text.empty()) failure_.text = aborted_ ? "Postern is stopping" : "no host of the route answered";
-  attempt_->results.assign(attempt_->indices.size(), {.fate = Fate::kDeferred, .reply = failure_});
-  attempt_->untried = untried_ && !aborted_;
-  Finish(aborted_ || untried_ ? Scheduler::Finish::kNeither : Scheduler::Finish::kUnreachable);
+void SmtpLink::SettleLeft(const RecipientResult& result) {
+  if (left_.empty()) attempt_->results.assign(attempt_->indices.size(), result);
+  for (const uint32_t i : left_) attempt_->results[i] = result;
+  left_.clear();
 }
 
-void SmtpLink::Finish(Scheduler::Finish finish) {
-  AttemptListener& listener = *listener_;
-  listener.HandleAttemptDone(*std::exchange(attempt_, nullptr), finish);
+// Nobody is left who could take the attempt, or it must end.
+void SmtpLink::FinishFailed(MonotonicTime now) {
+  if (end_ != AttemptEnd::kUntried) {
+    if (failure_.text.empty()) failure_.text = aborting() ? kStopping : "no host has a connection to spare";
+    SettleLeft({.fate = Fate::kDeferred, .reply = failure_});
+  }
+  FinishFree(now);
+}
+
+void SmtpLink::FinishByVerdict(const RecipientResult& verdict, MonotonicTime now) {
+  timed_out_ = false;
+  if (verdict.fate == Fate::kRefused) {
+    end_ = AttemptEnd::kAnswered;  // a domain that takes no mail has answered, in its way
+  } else {
+    if (end_ != AttemptEnd::kAnswered) end_ = AttemptEnd::kUnreachable;
+    TellFailure(verdict.reply);
+  }
+  SettleLeft(verdict);
+  FinishFree(now);
+}
+
+// The listener hears of it last: it may give us the next attempt at once.
+void SmtpLink::FinishFree(MonotonicTime now) {
+  search_.Stop();
+  Attempt& attempt = *std::exchange(attempt_, nullptr);
+  BecomeFree(now);
+  listener_->HandleAttemptDone(attempt, end_);
+}
+
+void SmtpLink::Finish() { listener_->HandleAttemptDone(*std::exchange(attempt_, nullptr), end_); }
+
+void SmtpLink::BecomeFree(MonotonicTime now) {
+  ReleaseHost(now);
+  state_ = State::kFree;
+  context_.owner.HandleFree(*this);
+}
+
+void SmtpLink::ArmDeadline(MonotonicTime deadline) {
+  if (deadline == kNever) {
+    context_.timers.Disarm(timer_);
+  } else {
+    context_.timers.Arm(timer_, deadline);
+  }
+}
+
+void SmtpLink::AttachMemory() {
+  memory_ = std::make_unique_for_overwrite<char[]>(kInSize + kOutSize);
+  in_.AttachMemory({memory_.get(), kInSize});
+  out_.AttachMemory({memory_.get() + kInSize, kOutSize});
 }
 
 void SmtpLink::StartIo() {
@@ -357,7 +472,9 @@ void SmtpLink::HandleReceived() {
 }
 
 void SmtpLink::StartClose() {
+  if (state_ == State::kIdle) LeaveIdle();
   state_ = State::kClosing;
+  ArmDeadline(kNever);
   close_op_.socket = socket_;
   context_.poller.Start(close_op_);
 }
@@ -368,9 +485,20 @@ void SmtpLink::HandleClosed() {
   if (in_.attached()) {
     in_.Consume(in_.size());
     out_.Consume(out_.size());
+    in_.DetachMemory();
+    out_.DetachMemory();
+    memory_.reset();
   }
-  state_ = State::kFree;
-  if (attempt_ != nullptr) TryNextAddress(context_.clock.Monotonic());
+  const MonotonicTime now = context_.clock.Monotonic();
+  if (attempt_ == nullptr) {
+    BecomeFree(now);
+  } else {
+    GoOnward(now);
+  }
+}
+
+std::string_view SmtpLink::destination_name() const {
+  return route_->kind == RouteKind::kMx ? std::string_view(domain_) : std::string_view(route_->match);
 }
 
 }  // namespace postern

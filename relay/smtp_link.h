@@ -1,11 +1,13 @@
-// SmtpLink is one connection to a next hop: it finds an address that answers, talks, and is kept for the next message.
+// SmtpLink is one connection to another server: it finds a host that answers, talks, and is kept for the next message.
 //
 // SmtpCourier owns it, on the relay's thread; it never moves. The conversation says what is said; the link moves bytes
 // between it and the socket, and bodies from the log into it. It holds one piece of a body at a time, whatever the
 // message's size.
 //
-//   kFree -> kResolving -> kConnecting -> kTalking <-> kIdle -> kClosing -> kFree, or on to the next address
-//                 ^______________|___________|  (the next address, the next host)
+//   kFree -> kFinding -> kConnecting -> kTalking <-> kIdle
+//     ^         |            |              |          a target that fails before it took the MAIL is closed, and the
+//     |_________|      kClosing <-----------'          same attempt goes on to the next one
+//     |___________________|  |____> kConnecting, kFinding
 
 #ifndef POSTERN_RELAY_SMTP_LINK_H_
 #define POSTERN_RELAY_SMTP_LINK_H_
@@ -15,116 +17,181 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "core/clock.h"
 #include "core/ring_buffer.h"
 #include "net/op.h"
 #include "net/poller.h"
-#include "net/socket.h"
+#include "net/timers.h"
 #include "relay/attempt.h"
 #include "relay/courier.h"
 #include "relay/delivery_listener.h"
-#include "relay/name_book.h"
+#include "relay/host_book.h"
 #include "relay/route.h"
+#include "relay/way_finder.h"
 #include "smtp/client_conversation.h"
 
 namespace postern {
 
 struct CourierOptions {
-  ClientPolicy client{};
-  Duration connect_timeout = std::chrono::seconds(30);  // also for the name of the host
-  Duration idle_close = std::chrono::seconds(10);       // a kept connection without a message
+  ClientPolicy client{};  // its host name and time-outs; the rest is the routes' to say
+  Duration connect_timeout = std::chrono::seconds(30);
+  Duration idle_close = std::chrono::seconds(10);  // a kept connection without a message
+  std::vector<SocketAddress> own_addresses{};      // where we listen: WayOptions
+  uint64_t seed = 0;                               // decides between equal mail exchanges
+};
+
+// What becomes of connections without an attempt, and of attempts.
+enum class LinkMode : uint8_t {
+  kKeeping,   // idle ones are kept for a while
+  kLeaving,   // idle ones are closed
+  kAborting,  // all are closed, whatever they do
+};
+
+// Hears from links how they are.
+class LinkOwner {
+ public:
+  virtual ~LinkOwner() = default;
+  virtual void HandleReady(SmtpLink& link) = 0;     // Turn() has something to do
+  virtual void HandleIdle(SmtpLink& link) = 0;      // it may be given another attempt for its destination
+  virtual void HandleLeftIdle(SmtpLink& link) = 0;  // it may not any more
+  virtual void HandleFree(SmtpLink& link) = 0;      // it has no connection, and no attempt
 };
 
 // What links share.
 struct LinkContext {
   const CourierOptions& options;
   Poller& poller;
-  NameBook& names;
+  WayFinder& finder;
+  HostBook& hosts;
+  Timers& timers;
   DeliveryListener& listener;
   const Clock& clock;
+  LinkOwner& owner;
+  LinkMode mode = LinkMode::kKeeping;
 };
 
 class SmtpLink {
  public:
+  // No attempt is taken to more targets than this: with the usual time-outs that is ten minutes at most.
+  static constexpr size_t kTargetCountMax = 20;
+
   explicit SmtpLink(LinkContext& context);
   SmtpLink(const SmtpLink&) = delete;
   SmtpLink& operator=(const SmtpLink&) = delete;
 
-  bool free() const { return state_ == State::kFree && attempt_ == nullptr; }
-  bool idle() const { return state_ == State::kIdle && attempt_ == nullptr; }
-  bool busy() const { return attempt_ != nullptr; }
-  Scheduler::DestinationIndex destination() const { return destination_; }
-
-  // To a free or idle link; what is to be done is done in the next Turn(). `single`: no message will follow it.
-  void Give(Attempt& attempt, const Route& route, bool single, AttemptListener& listener);
-  // One step, when there is something to do; deadlines included.
+  // To a free or idle link; what is to be done is done in the next Turn().
+  void Give(Attempt& attempt, AttemptListener& listener);
   void Turn(MonotonicTime now);
-  MonotonicTime deadline() const;         // kNever when nothing is waited for; {0} when Turn() has something to do
-  void HandleAnswers(MonotonicTime now);  // some names are known now
 
-  // No message will follow: an idle link says QUIT.
-  void StopKeeping();
+  // An idle link says QUIT.
+  void Leave(MonotonicTime now);
+  // Mode kAborting: ends what is under way.
   void Abort();
-  // The host takes one message a connection: learnt by a 503.
-  bool TakeLearntSingle() { return std::exchange(learnt_single_, false); }
+
+  // Of a link that is idle: whether `attempt` may follow on its connection.
+  bool Serves(const Attempt& attempt) const { return route_ == attempt.route && domain_ == attempt.domain; }
+  const Route* route() const { return route_; }
+  uint32_t destination() const { return destination_; }
+  HostBook::Host* host() const { return host_; }  // the one that it has a place at
 
  private:
-  enum class State : uint8_t { kFree, kResolving, kConnecting, kTalking, kIdle, kClosing };
+  enum class State : uint8_t { kFree, kFinding, kConnecting, kTalking, kIdle, kClosing };
+  // Where an attempt goes on whose connection is closed before it was over.
+  enum class Onward : uint8_t {
+    kNextTarget,  // this one has failed
+    kSearch,      // it has not: another connection is needed, to whom the way leads now
+  };
+
+  struct Target {
+    SocketAddress address;
+    std::string name;  // "192.0.2.1:25"
+  };
 
   static constexpr size_t kInSize = 4 * 1024;    // replies
   static constexpr size_t kOutSize = 32 * 1024;  // commands and body
 
-  void TryNextAddress(MonotonicTime now);
-  // False: the host's name is being asked.
-  bool LookUpHost(MonotonicTime now);
-  void GiveUpName(MonotonicTime now);
-  void Connect(const SocketAddress& address, MonotonicTime now);
+  void HandleDeadline(MonotonicTime now);
+
+  // The way to a target.
+  void StartSearch();
+  void Search(MonotonicTime now);
+  void ListTargets(const Way& way, MonotonicTime now);
+  void TryTargets(MonotonicTime now);
+  bool TryConnect(const Target& target, MonotonicTime now);
+  bool TryHandOver(const Target& target, MonotonicTime now);
+  void ReleaseHost(MonotonicTime now);
+  void GoOnward(MonotonicTime now);
+
+  // The conversation.
   void Pump(MonotonicTime now);
+  void HandlePeerReady(MonotonicTime now);
+  void StartTransaction(MonotonicTime now);
   void FeedBody();
-  void HandleReady(MonotonicTime now);
-  void HandleClosedConversation();
-  void HandleSingleHost();
-  void TakeResults();
-  void NoteFailure(const ServerReply& reply, bool timed_out);
-  void FinishUnreached();
-  void Finish(Scheduler::Finish finish);
+  void TakeResults(MonotonicTime now);
+  void ListLeft();
+  void HandleSingleHost(MonotonicTime now);
+  void HandleClosedConversation(MonotonicTime now);
+  uint32_t TransactionCountMax(MonotonicTime now) const;
+  void LeaveIdle();
+
+  // The end of an attempt.
+  void NoteFailure(const ServerReply& reply, MonotonicTime now);
+  void TellFailure(const ServerReply& reply);
+  void SettleLeft(const RecipientResult& result);
+  void FinishFailed(MonotonicTime now);
+  void FinishByVerdict(const RecipientResult& verdict, MonotonicTime now);
+  void FinishFree(MonotonicTime now);
+  void Finish();
+  void BecomeFree(MonotonicTime now);
+
+  // The socket.
+  void ArmDeadline(MonotonicTime deadline);
+  void AttachMemory();
   void StartIo();
   void StartClose();
   void HandleConnected();
   void HandleReceived();
   void HandleSent();
   void HandleClosed();
-  void RestartHosts() { host_index_ = 0, address_index_ = 0, resolved_ = false; }
+
+  bool aborting() const { return context_.mode == LinkMode::kAborting; }
+  std::string_view destination_name() const;
 
   LinkContext& context_;
   State state_ = State::kFree;
+  Timer timer_;             // kConnecting, kTalking, kIdle
+  bool timed_out_ = false;  // this connection
+
+  // The attempt, and whom it is for; these outlive it on a kept connection.
   Attempt* attempt_ = nullptr;
   AttemptListener* listener_ = nullptr;
+  AttemptEnd end_ = AttemptEnd::kUnreachable;  // what the attempt would end with now
   const Route* route_ = nullptr;
-  Scheduler::DestinationIndex destination_ = 0;
-  bool given_ = false;    // an attempt came, Turn() has not seen it
-  bool started_ = false;  // the peer was told of the attempt, on this connection
-  bool keeping_ = true;
-  bool aborted_ = false;
-  bool timed_out_ = false;
-  bool single_ = false;
-  bool learnt_single_ = false;
+  uint32_t destination_ = 0;
+  std::string domain_;
 
-  // Where we are in the list of hosts, and what the last one said.
-  size_t host_index_ = 0;
-  size_t address_index_ = 0;
-  bool resolved_ = false;  // addresses_ are the host's
-  std::vector<std::string> addresses_;
-  bool untried_ = false;  // a host was passed over because nobody had time to look up its name
+  // For whom another transaction is needed; empty before the first one, which is for all.
+  std::vector<uint32_t> left_;  // places in the attempt's recipients
+  std::vector<Recipient> left_recipients_;
+  bool body_used_ = false;    // a part of it was read, for this transaction or an earlier one
+  absl::Status body_status_;  // of going back to its start
+
+  // Where we are in the list of targets, and what the last one said.
+  WaySearch search_;
+  std::vector<Target> targets_;
+  size_t target_index_ = 0;
+  Onward onward_ = Onward::kNextTarget;
+  HostBook::Host* host_ = nullptr;
   ServerReply failure_;
-  std::string peer_name_;  // "192.0.2.1:25"
 
+  ClientPolicy policy_;
   ClientConversation conversation_;
-  uint32_t transaction_count_ = 0;   // on this connection
-  MonotonicTime deadline_ = kNever;  // kResolving, kConnecting, kIdle
+  uint32_t transaction_count_ = 0;  // that the peer was told of, on this connection
+  bool in_transaction_ = false;
 
   std::unique_ptr<char[]> memory_;
   RingBuffer in_;
