@@ -60,24 +60,6 @@ SystemAddress ToSystem(const SocketAddress& address) {
   return system;
 }
 
-SocketAddress FromSystem(const sockaddr_storage& storage) {
-  SocketAddress address;
-  if (storage.ss_family == AF_INET) {
-    const auto& in = reinterpret_cast<const sockaddr_in&>(storage);
-    address.ip.family = AddressFamily::kIPv4;
-    std::memcpy(address.ip.bytes.data(), &in.sin_addr, 4);
-    address.port = ntohs(in.sin_port);
-  } else if (storage.ss_family == AF_INET6) {
-    const auto& in6 = reinterpret_cast<const sockaddr_in6&>(storage);
-    address.ip.family = AddressFamily::kIPv6;
-    std::memcpy(address.ip.bytes.data(), &in6.sin6_addr, 16);
-    address.port = ntohs(in6.sin6_port);
-  } else if (storage.ss_family == AF_UNIX) {
-    address.path = reinterpret_cast<const sockaddr_un&>(storage).sun_path;  // empty for a socket without a name
-  }
-  return address;
-}
-
 int SystemFamily(AddressFamily family) {
   return family == AddressFamily::kUnix ? AF_UNIX : family == AddressFamily::kIPv6 ? AF_INET6 : AF_INET;
 }
@@ -165,7 +147,7 @@ class SystemSocketsImpl final : public Sockets {
   SocketAddress LocalAddress(Socket socket) override {
     SystemAddress system;
     if (getsockname(static_cast<int>(socket.handle), system.get(), &system.size) != 0) return {};
-    return FromSystem(system.storage);
+    return FromSystemAddress(*system.get());
   }
 
   void EndSend(Socket socket) override { shutdown(static_cast<int>(socket.handle), SHUT_WR); }
@@ -178,6 +160,24 @@ class SystemSocketsImpl final : public Sockets {
 Sockets& SystemSockets() {
   static SystemSocketsImpl sockets;
   return sockets;
+}
+
+SocketAddress FromSystemAddress(const sockaddr& system) {
+  SocketAddress address;
+  if (system.sa_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(system);
+    address.ip.family = AddressFamily::kIPv4;
+    std::memcpy(address.ip.bytes.data(), &in.sin_addr, 4);
+    address.port = ntohs(in.sin_port);
+  } else if (system.sa_family == AF_INET6) {
+    const auto& in6 = reinterpret_cast<const sockaddr_in6&>(system);
+    address.ip.family = AddressFamily::kIPv6;
+    std::memcpy(address.ip.bytes.data(), &in6.sin6_addr, 16);
+    address.port = ntohs(in6.sin6_port);
+  } else if (system.sa_family == AF_UNIX) {
+    address.path = reinterpret_cast<const sockaddr_un&>(system).sun_path;  // empty for a socket without a name
+  }
+  return address;
 }
 
 void SetAbortOnClose(Socket socket) {
@@ -203,7 +203,7 @@ Socket AcceptSocket(Socket listener, SocketAddress& peer) {
   SystemAddress system;
   const int fd = accept4(static_cast<int>(listener.handle), system.get(), &system.size, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd < 0) return {};
-  peer = FromSystem(system.storage);
+  peer = FromSystemAddress(*system.get());
   return {fd};
 }
 
