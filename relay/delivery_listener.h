@@ -20,14 +20,18 @@ enum class DeliveryEventKind : uint8_t {
   kDelivered,      // 2001: one recipient arrived
   kDeferred,       // 2001: one recipient waits for `next_attempt`
   kExpired,        // 2001: one recipient was tried for the last time
-  kRejected,       // 4031: one recipient was refused for good: `code`, `text`
+  kRejected,       // 4031: one recipient was refused for good: `code`, `text`; 4098 when that is for a loop (X.4.6)
   kTimedOut,       // 4051: `host` was silent; `text` says at which stage
   kReadFailed,     // 3013: the message cannot be read from the log
+  kReported,       // 1015: `report`, about `message`, is queued for `recipient`; `text` is its kind
+  kReportFailed,   // 3014: no report about `message` could be made now; `text` says why
+  kDeadLetter,     // 1014: what nobody could be told lies in the dead-letter folder, `host`
 };
 
 struct DeliveryEvent {
   DeliveryEventKind kind = DeliveryEventKind::kConnected;
   MessageId message{};             // zero for events of a connection
+  MessageId report{};              // kReported
   std::string_view destination{};  // "mail.internal:25", or the maildir route
   std::string_view host{};         // "192.0.2.1:25", or the mailbox
   std::string_view sender{};

@@ -1,11 +1,13 @@
-// Relay gets stored mail out: it folds the logs, schedules what waits, has it carried, and notes what became of it.
+// Relay gets stored mail out: it folds the logs, schedules what waits, has it carried, notes what became of it, and has
+// those told who must know.
 //
 // The gateway owns it and lets it take a Turn() on the relay's reactor, at every turn of that; the simulator does the
 // same. All its functions belong to that thread. What it knows of a message is what the log says: an outcome counts
 // when it was read back, and until then no other attempt is made for that message and destination.
 //
 //   log -> Fold -> Scheduler -> Attempt -> Courier | MailboxWriter
-//    ^------- writer <- outcome <- results <-----------'
+//    ^------- writer <- OutcomePost <- results <-------'
+//    ^------- writer <- Reporter    <- what has failed, arrived, or is late
 
 #ifndef POSTERN_RELAY_RELAY_H_
 #define POSTERN_RELAY_RELAY_H_
@@ -14,7 +16,9 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,25 +30,35 @@
 #include "relay/attempt.h"
 #include "relay/courier.h"
 #include "relay/delivery_listener.h"
+#include "relay/destination_book.h"
 #include "relay/mail_store.h"
 #include "relay/mailbox_writer.h"
+#include "relay/outcome_post.h"
+#include "relay/queue_operations.h"
+#include "relay/queue_rounds.h"
+#include "relay/queue_view.h"
+#include "relay/reporter.h"
 #include "relay/route.h"
 #include "relay/scheduler.h"
 
 namespace postern {
 
 struct RelayOptions {
-  std::string hostname;  // the domain of a recipient that has none: postmaster
-  RetryPolicy retry{};
+  std::string hostname;                     // the domain of a recipient that has none: postmaster
+  RetryPolicy retry{};                      // for what has no route, and for dead letters
   size_t attempt_count_max = 256;           // at once, their outcomes on the way to the log included
   uint32_t mailbox_attempt_count_max = 64;  // for one maildir route
+  std::string dead_letters{};               // the Maildir for what can neither be delivered nor returned
+  bool onward = true;                       // false: what is to leave by next_hop or mx waits (transfer = "inbound")
+  ReportOptions reports{};
 };
 
-class Relay final : public FoldListener, public AttemptListener {
+class Relay final : public FoldListener, public AttemptListener, private QueueOperationsHost, private ReportListener {
  public:
   // All that is lent outlives the relay. `self` wakes the thread that takes the turns.
+  // `ids` gives reports their names, and is first asked in a turn after the one that has caught up.
   static absl::StatusOr<std::unique_ptr<Relay>> Create(RelayOptions options, const RouteTable& routes, MailStore& store,
-                                                       Courier& courier, MailboxWriter& mailboxes,
+                                                       Courier& courier, MailboxWriter& mailboxes, MessageIdSource& ids,
                                                        DeliveryListener& listener, const Clock& clock, Wakeable& self);
 
   // A bounded step. True when there is more to do at once; else next_turn() says when, unless somebody wakes us before.
@@ -52,87 +66,113 @@ class Relay final : public FoldListener, public AttemptListener {
   std::optional<WallTime> next_turn() const;
 
   // Something came home from another thread.
-  bool HasWork() const { return !receipts_.queue.LooksEmpty() || mailboxes_.HasDone(); }
+  bool HasWork() const { return post_.HasWork() || mailboxes_.HasDone() || reporter_.HasWork(); }
 
   // No new attempts; those under way go on. Abort() ends them too. Their outcomes still have to be written.
   void Stop();
   void Abort();
   // Nothing is under way any more; what a poisoned log could not take stays in work, and nobody waits for it.
-  bool idle() const { return attempts_.size() == stuck_count_ && operations_.empty(); }
+  bool idle() const { return attempts_.size() == stuck_count_ && operations_.idle() && reporter_.idle(); }
 
   // Operator's wishes; they show when they were read back from the log.
-  enum class Answer : uint8_t {
-    kStarted,
-    kNotFound,  // not in the queue
-    kBusy,      // an attempt is under way, or too many wishes are
-  };
-  Answer Retry(MessageId message);
-  Answer Delete(MessageId message);
-  void RetryAll() { retry_all_cursor_ = 0; }
+  QueueOperations::Answer Act(QueueAction action, MessageId message) { return operations_.Act(action, message); }
+  QueueOperations::Answer ActOnAll(QueueAction action, std::optional<uint32_t> destination) {
+    return operations_.ActOnAll(action, destination);
+  }
+  const DestinationBook& destinations() const { return book_; }
+  // Of all in the book that have something to tell.
+  std::vector<DestinationStatus> Status() const;
 
   // False until the logs were read to their end once: no attempt is made before.
   bool caught_up() const { return caught_up_; }
 
  private:
-  using Key = std::pair<uint64_t, Scheduler::DestinationIndex>;  // a message's number, and where to
+  using Key = std::pair<uint64_t, uint32_t>;  // a message's number, and where to
 
-  // A wish on its way into the log.
-  struct Operation {
-    Handoff handoff;
-    OutcomeWriter outcome;
-    bool retry = false;
+  struct DoneReport {
+    MessageId about;
+    bool made = false;
+  };
+  // An envelope and the bytes that it points into.
+  struct ReadEnvelope {
+    std::unique_ptr<std::string> bytes{};
+    Envelope envelope{};
+  };
+
+  // What is known of a destination beside its schedule.
+  struct Place {
+    bool open = false;         // the scheduler has it
+    std::string last_error{};  // why it is down
   };
 
   Relay(RelayOptions options, const RouteTable& routes, MailStore& store, Courier& courier, MailboxWriter& mailboxes,
-        DeliveryListener& listener, const Clock& clock, Wakeable& self);
+        MessageIdSource& ids, DeliveryListener& listener, const Clock& clock, Wakeable& self);
 
-  void HandleAccepted(MessageId message, std::string_view envelope) override;
-  void HandleAttemptDone(Attempt& attempt, Scheduler::Finish finish) override;
-
-  bool Fold();
-  void TakeReceipts();
-  void HandleReceipt(Handoff& handoff);
+  // The turn.
+  void HandleAccepted(MessageId message, std::string_view envelope, std::span<QueuedRecipient> recipients) override;
+  void HandleReadBack(Handoff& handoff);
+  void HandleStuck(Handoff& handoff);
   void Release(Attempt& attempt);
-  void Release(Operation& operation);
-  void TakeMailboxJobs();
-  void SendOutcomes();
+  bool InWork(MessageId message) const override;
+  void HandleOperationDone(QueueAction action, MessageId message) override;
+
+  // Destinations.
+  uint32_t DestinationOf(std::string_view address);
+  void OpenDestination(uint32_t destination);
+  uint32_t AttemptCountMax(uint32_t destination) const;
+  const Route* RouteOf(uint32_t destination) const;
+  const RetryPolicy& PolicyOf(uint32_t destination) const;
+  void RemoveUnused();
+
+  // Attempts: relay_attempts.cc.
   bool StartAttempts();
-  void ContinueRetryAll();
-  void StartAttempt(Scheduler::Item item, Scheduler::DestinationIndex destination, bool expired);
-  // Null when there is nothing to try now; what is for later was scheduled.
-  std::unique_ptr<Attempt> MakeAttempt(Scheduler::Item item, Scheduler::DestinationIndex destination, bool expired);
-  void StartMailboxJobs(Attempt& attempt, const Route& route);
+  void StartAttempt(const Scheduler::Start& start);
+  void Carry(Attempt& attempt);
+  std::unique_ptr<Attempt> MakeAttempt(MessageId message, uint32_t destination, bool any_time);
+  void Expire(MessageId message, uint32_t destination);
+  bool Tries(const QueuedRecipient& recipient) const;
+  void StartMailboxJobs(Attempt& attempt, const std::string& place);
+  void TakeMailboxJobs();
   void AddMailboxResults(Attempt& attempt, const MailboxJob& job);
   void SettleAll(Attempt& attempt, Fate fate, uint16_t code, std::string_view enhanced, std::string_view text);
+  void HandleAttemptDone(Attempt& attempt, AttemptEnd end) override;
+  void NoteResults(Attempt& attempt);
   RecipientOutcome MakeOutcome(Attempt& attempt, size_t i, WallTime now);
-  Answer StartOperation(MessageId message, bool retry);
-  bool InWork(MessageId message) const;
 
-  Scheduler::DestinationIndex DestinationOf(std::string_view address) const;
-  std::vector<Scheduler::DestinationIndex> DestinationsOf(std::string_view envelope) const;
-  std::string DestinationName(Scheduler::DestinationIndex destination) const;
+  // Reports: relay_reports.cc.
+  bool ContinueRounds();
+  void ReportWhatIsDue(MessageId message, uint32_t destination, const Attempt* attempt);
+  ReportedAction ActionOf(const QueuedRecipient& recipient, uint32_t destination) const;
+  void ReportDelay(MessageId message, uint32_t destination);
+  void BuryLetter(MessageId message, uint32_t recipient, const QueuedRecipient& status);
+  void Request(ReportRequest request);
+  std::optional<ReadEnvelope> Read(const MailState& queued);
+  void StartReports();
+  void FinishReport(const DoneReport& done);
+  void HandleReported(const ReportRequest& request, const ReportResult& result) override;
 
   const RelayOptions options_;
-  const RouteTable& routes_;  // a destination each; one more for recipients without a route
+  const RouteTable& routes_;
   MailStore& store_;
   Courier& courier_;
   MailboxWriter& mailboxes_;
   DeliveryListener& listener_;
   const Clock& clock_;
-  Scheduler scheduler_;
-  std::vector<std::optional<MaildirTemplate>> templates_;  // beside the routes
-  std::vector<std::string> last_errors_;                   // beside the destinations
-  ReceiptBox receipts_;
+  DestinationBook book_;
+  Scheduler scheduler_;                                    // beside the book
+  std::vector<std::optional<MaildirTemplate>> templates_;  // beside the routes; one more for dead letters
+  std::vector<Place> places_;                              // beside the book
+  OutcomePost post_;
+  QueueOperations operations_;
+  QueueRounds rounds_;
+  Reporter reporter_;
 
   absl::flat_hash_map<Key, std::unique_ptr<Attempt>> attempts_;  // in work
-  absl::flat_hash_map<Handoff*, std::unique_ptr<Operation>> operations_;
-  std::deque<Handoff*> unsent_;                   // outcomes that found no room with the writer
-  std::vector<Handoff*> durable_;                 // receipts that wait for their record to be read back
-  std::deque<std::unique_ptr<MailboxJob>> jobs_;  // found no room with the mailbox writer
-  std::optional<uint64_t> retry_all_cursor_;
-  WallTime resend_at_;                                // when the disk was full
-  Scheduler::DestinationIndex next_destination_ = 0;  // whose turn it is
-  size_t stuck_count_ = 0;                            // attempts whose outcome can be noted no more
+  absl::flat_hash_map<uint64_t, uint32_t> reported_;             // messages with reports under way, and how many
+  std::deque<ReportRequest> requests_;                           // reports that the reporter has no hand free for
+  std::vector<DoneReport> reports_done_;                         // the log may not have been read so far yet
+  std::deque<std::unique_ptr<MailboxJob>> jobs_;                 // found no room with the mailbox writer
+  size_t stuck_count_ = 0;                                       // attempts whose outcome can be noted no more
   bool caught_up_ = false;
   bool stopping_ = false;
 };

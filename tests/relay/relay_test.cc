@@ -1,19 +1,10 @@
-// The relay with a simulated clock, mail in memory and a courier that answers as the test says; mailboxes are real
-// folders.
+// The road out as the relay walks it: who is tried when, what is noted, and what an operator may do.
 
-#include "relay/relay.h"
-
-#include <cstdlib>
-#include <deque>
-#include <functional>
-#include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "gtest/gtest.h"
 #include "relay/queue_view.h"
+#include "tests/relay/relay_world.h"
 
 namespace postern {
 namespace {
@@ -21,198 +12,9 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 
-class SimClock final : public Clock {
- public:
-  MonotonicTime Monotonic() const override { return {wall.us * 1000}; }
-  WallTime Wall() const override { return wall; }
-  WallTime wall{1'700'000'000'000'000};
-};
-
-class Nobody final : public Wakeable {
- public:
-  void Wake() override {}
-};
-
-class TextBody final : public MessageBody {
- public:
-  absl::StatusOr<std::string_view> Next() override { return std::exchange(rest_, ""); }
-
- private:
-  std::string_view rest_ = "Subject: hi\r\n\r\nhello\r\n";
-};
-
-// Outcomes become durable, and show, when the test says so.
-class MemoryStore final : public MailStore {
- public:
-  void Accept(MessageId id, std::vector<std::string> recipients) {
-    EnvelopeWriter writer;
-    EnvelopeHead head;
-    head.sender = "a@sender.example";
-    writer.Start(head);
-    for (const std::string& address : recipients) {
-      Recipient recipient;
-      recipient.address = address;
-      writer.AddRecipient(recipient);
-    }
-    Mail& mail = mails[id];
-    mail.envelope = writer.bytes();
-    mail.state.id = id;
-    mail.state.recipients.resize(recipients.size());
-    mail.texts.resize(recipients.size());
-    unfolded_.push_back(id);
-  }
-  void Commit(HandoffResult result = HandoffResult::kDurable) {
-    for (Handoff* handoff : std::exchange(pushed, {})) {
-      if (result == HandoffResult::kDurable) Apply(*handoff);
-      handoff->result = result;
-      CHECK(handoff->home->queue.TryPush(handoff));
-    }
-  }
-
-  bool Fold(FoldListener& listener, size_t) override {
-    for (const MessageId id : std::exchange(unfolded_, {})) listener.HandleAccepted(id, mails[id].envelope);
-    return false;
-  }
-  std::optional<MailState> Find(MessageId message) override {
-    const auto mail = mails.find(message);
-    if (mail == mails.end()) return std::nullopt;
-    return mail->second.state;
-  }
-  std::optional<MessageId> Next(uint64_t& cursor) override {
-    if (cursor >= mails.size()) return std::nullopt;
-    return std::next(mails.begin(), static_cast<int64_t>(cursor++))->first;
-  }
-  size_t message_count() const override { return mails.size(); }
-  absl::StatusOr<StoredMessage> Open(MessageId message) override {
-    if (unreadable) return absl::DataLossError("the record is damaged");
-    return StoredMessage{mails[message].envelope, 22, std::make_unique<TextBody>()};
-  }
-  std::string LastText(MessageId message, uint32_t recipient) override { return mails[message].texts[recipient]; }
-  bool TryPush(Handoff& handoff) override {
-    if (full) return false;
-    handoff.result = HandoffResult::kPending;
-    pushed.push_back(&handoff);
-    return true;
-  }
-
-  struct Mail {
-    std::string envelope;
-    MailState state;
-    std::vector<std::string> texts;
-  };
-  std::map<MessageId, Mail> mails;
-  bool stuck() const override { return unreadable_log; }
-  std::vector<Handoff*> pushed;
-  bool unreadable_log = false;
-  bool full = false;
-  bool unreadable = false;
-
- private:
-  void Apply(const Handoff& handoff) {
-    Mail& mail = mails[handoff.message];
-    OutcomeReader reader(handoff.head);
-    RecipientOutcome outcome;
-    while (reader.Next(outcome)) {
-      QueuedRecipient& recipient = mail.state.recipients[outcome.recipient];
-      EXPECT_FALSE(Settled(recipient.state)) << "settled twice";
-      recipient = {
-          .next_attempt = outcome.next_attempt, .attempt_count = outcome.attempt_count, .state = outcome.state};
-      mail.texts[outcome.recipient] = outcome.reply;
-    }
-    for (const QueuedRecipient& recipient : mail.state.recipients) {
-      if (!Settled(recipient.state)) return;
-    }
-    mails.erase(handoff.message);
-  }
-  std::vector<MessageId> unfolded_;
-};
-
-class ScriptedCourier final : public Courier {
- public:
-  void Start(Attempt& attempt, const Route&, AttemptListener& listener) override {
-    listener_ = &listener;
-    started.push_back(&attempt);
-  }
-  void StopKeeping() override {}
-  void Abort() override {
-    while (!started.empty()) Answer(Fate::kDeferred, 0, Scheduler::Finish::kNeither);
-  }
-  // For the oldest attempt.
-  void Answer(Fate fate, uint16_t code, Scheduler::Finish finish = Scheduler::Finish::kAnswered) {
-    Attempt& attempt = *started.front();
-    started.pop_front();
-    RecipientResult result;
-    result.fate = fate;
-    result.reply.code = code;
-    result.reply.text = "said the peer";
-    attempt.results.assign(attempt.indices.size(), result);
-    listener_->HandleAttemptDone(attempt, finish);
-  }
-  std::deque<Attempt*> started;
-
- private:
-  AttemptListener* listener_ = nullptr;
-};
-
-class RelayTest : public testing::Test, public DeliveryListener {
+class RelayTest : public RelayWorld {
  protected:
-  RelayTest()
-      : path_(absl::StrCat(std::getenv("TEST_TMPDIR"), "/",
-                           testing::UnitTest::GetInstance()->current_test_info()->name())),
-        mailboxes_(
-            {.hostname = "mx"},
-            [this](const std::string& path) -> absl::StatusOr<std::unique_ptr<Directory>> {
-              if (mailbox_broken) return absl::PermissionDeniedError("open: permission denied");
-              return OpenDirectory(path);
-            },
-            64, nobody_) {
-    Route local;
-    local.match = "local.example";
-    local.maildir = path_ + "/{domain}/{local}";
-    Route away;
-    away.match = "away.example";
-    away.kind = RouteKind::kNextHop;
-    away.next_hops = {{"127.0.0.1", 25}};
-    routes_ = *RouteTable::Create({local, away});
-    RelayOptions options;
-    options.hostname = "local.example";
-    relay_ = *Relay::Create(options, routes_, store_, courier_, mailboxes_, *this, clock_, nobody_);
-  }
-  void HandleDelivery(const DeliveryEvent& event) override { events_.push_back(event.kind); }
-
-  MessageId Accept(std::vector<std::string> recipients) {
-    const MessageId id{static_cast<uint64_t>(clock_.wall.us + ++count_) << 8};
-    store_.Accept(id, std::move(recipients));
-    return id;
-  }
-  // Everything that can happen without the courier, and the time standing still.
-  void Settle() {
-    for (int i = 0; i < 10; ++i) {
-      relay_->Turn();
-      mailboxes_.RunOnce();
-      store_.Commit();
-    }
-  }
-  void Pass(Duration time) {
-    clock_.wall = clock_.wall + time;
-    Settle();
-  }
-  size_t FileCount(const std::string& box) {
-    return (*OpenDirectory(absl::StrCat(path_, "/", box, "/new")))->List()->size();
-  }
-  const QueuedRecipient& Status(MessageId id, size_t i = 0) { return store_.mails[id].state.recipients[i]; }
-
-  const std::string path_;
-  SimClock clock_;
-  Nobody nobody_;
-  MemoryStore store_;
-  ScriptedCourier courier_;
-  bool mailbox_broken = false;
-  MailboxWriter mailboxes_;
-  RouteTable routes_;
-  std::unique_ptr<Relay> relay_;
-  std::vector<DeliveryEventKind> events_;
-  int count_ = 0;
+  RelayTest() { Begin(); }
 };
 
 TEST_F(RelayTest, SendsEachRecipientItsWay) {
@@ -235,7 +37,7 @@ TEST_F(RelayTest, NothingIsTriedAgainBeforeItsOutcomeWasReadBack) {
   clock_.wall = clock_.wall + hours(1);
   relay_->Turn();  // the outcome is away, its time has come, and still
   EXPECT_TRUE(courier_.started.empty());
-  EXPECT_EQ(relay_->Retry(id), Relay::Answer::kBusy);
+  EXPECT_EQ(relay_->Act(QueueAction::kRetry, id), QueueOperations::Answer::kBusy);
   Settle();
   EXPECT_EQ(courier_.started.size(), 1u);
 }
@@ -252,25 +54,6 @@ TEST_F(RelayTest, WhileALogCannotBeReadOnNothingOfItIsTriedAgain) {
   EXPECT_EQ(courier_.started.size(), 1u);
 }
 
-TEST_F(RelayTest, RetriesOnScheduleAndFailsAtTheExpiry) {
-  const MessageId id = Accept({"y@away.example"});
-  Settle();
-  int attempt_count = 0;
-  for (int quarter = 0; quarter < 49 * 4; ++quarter) {
-    while (!courier_.started.empty()) {
-      ++attempt_count;
-      courier_.Answer(Fate::kDeferred, 450);
-      Settle();
-    }
-    Pass(minutes(15));
-  }
-  EXPECT_EQ(attempt_count, 16);  // at once, fourteen waits, and at the expiry
-  EXPECT_EQ(Status(id).state, RecipientState::kFailed);
-  EXPECT_EQ(Status(id).attempt_count, 16);
-  EXPECT_EQ(store_.mails[id].texts[0], "450 said the peer");
-  EXPECT_EQ(events_.back(), DeliveryEventKind::kExpired);
-}
-
 TEST_F(RelayTest, WhatAPoisonedLogCannotTakeHoldsUpNoStop) {
   const MessageId id = Accept({"y@away.example"});
   Accept({"z@away.example"});
@@ -278,7 +61,8 @@ TEST_F(RelayTest, WhatAPoisonedLogCannotTakeHoldsUpNoStop) {
   courier_.Answer(Fate::kDelivered, 250);
   store_.Commit(HandoffResult::kPoisoned);
   Settle();
-  EXPECT_EQ(relay_->Retry(id), Relay::Answer::kBusy);  // never a second time before a restart
+  EXPECT_EQ(relay_->Act(QueueAction::kRetry, id),
+            QueueOperations::Answer::kBusy);  // never a second time before a restart
   relay_->Stop();
   EXPECT_FALSE(relay_->idle());  // the other one is under way
   courier_.Answer(Fate::kDelivered, 250);
@@ -287,75 +71,17 @@ TEST_F(RelayTest, WhatAPoisonedLogCannotTakeHoldsUpNoStop) {
   EXPECT_TRUE(relay_->idle());
 }
 
-TEST_F(RelayTest, WhatWasNeverTriedIsTriedSoonAndNotCounted) {
-  const MessageId id = Accept({"y@away.example"});
-  Settle();
-  courier_.started.front()->untried = true;
-  courier_.Answer(Fate::kDeferred, 0, Scheduler::Finish::kNeither);
-  Settle();
-  EXPECT_EQ(Status(id).attempt_count, 0);
-  EXPECT_TRUE(courier_.started.empty());
-  Pass(std::chrono::seconds(10));
-  EXPECT_EQ(courier_.started.size(), 1u);
-}
-
-TEST_F(RelayTest, ARefusalFailsAtOnceAndIsKept) {
-  const MessageId id = Accept({"y@away.example"});
-  Settle();
-  courier_.Answer(Fate::kRefused, 550);
-  Settle();
-  EXPECT_EQ(Status(id).state, RecipientState::kFailed);
-  Pass(hours(100));
-  EXPECT_TRUE(courier_.started.empty());
-
-  EXPECT_EQ(relay_->Retry(id), Relay::Answer::kStarted);
-  Settle();
-  ASSERT_EQ(courier_.started.size(), 1u);
-  courier_.Answer(Fate::kDelivered, 250);
-  Settle();
-  EXPECT_EQ(store_.message_count(), 0u);
-}
-
-TEST_F(RelayTest, ADeadDestinationIsProbedByOneAndItsQueueExpires) {
-  std::vector<MessageId> ids;
-  for (int i = 0; i < 30; ++i) ids.push_back(Accept({"y@away.example"}));
-  Settle();
-  ASSERT_EQ(courier_.started.size(), 10u);
-  while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 0, Scheduler::Finish::kUnreachable);
-  Settle();
-  EXPECT_TRUE(courier_.started.empty());
-  Pass(minutes(15));
-  ASSERT_EQ(courier_.started.size(), 1u);
-  courier_.Answer(Fate::kDeferred, 0, Scheduler::Finish::kUnreachable);
-  Pass(minutes(29));
-  EXPECT_TRUE(courier_.started.empty());
-  Pass(minutes(1));
-  ASSERT_EQ(courier_.started.size(), 1u);
-  courier_.Answer(Fate::kDelivered, 250);
-  Settle();
-  EXPECT_EQ(courier_.started.size(), 10u);  // it answers: at full concurrency
-  while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 0, Scheduler::Finish::kUnreachable);
-  Settle();
-  Pass(hours(49));
-  while (!courier_.started.empty()) {
-    courier_.Answer(Fate::kDeferred, 0, Scheduler::Finish::kUnreachable);
-    Settle();
-  }
-  EXPECT_EQ(store_.message_count(), 29u);
-  for (const auto& [id, mail] : store_.mails) EXPECT_EQ(mail.state.recipients[0].state, RecipientState::kFailed);
-}
-
 TEST_F(RelayTest, ABrokenMailboxDefersThatMessageOnly) {
   mailbox_broken = true;
   const MessageId id = Accept({"x@local.example"});
   Settle();
   EXPECT_EQ(Status(id).state, RecipientState::kDeferred);
-  EXPECT_EQ(store_.mails[id].texts[0], "451 4.2.0 open: permission denied");
+  EXPECT_EQ(store_.LastText(id, 0), "451 4.2.0 open: permission denied");
   mailbox_broken = false;
   Accept({"z@local.example"});
   Settle();
   EXPECT_EQ(FileCount("local.example/z"), 1u);
-  Pass(minutes(15));
+  Pass(minutes(17));
   EXPECT_EQ(FileCount("local.example/x"), 1u);
   EXPECT_EQ(store_.message_count(), 0u);
 }
@@ -366,9 +92,9 @@ TEST_F(RelayTest, ManyRecipientsOfOneMessageGoInSeveralJobs) {
   recipients.push_back("\"\"@local.example");
   const MessageId id = Accept(recipients);
   Settle();
-  ASSERT_EQ(store_.message_count(), 1u);
-  for (size_t i = 0; i < 100; ++i) EXPECT_EQ(Status(id, i).state, RecipientState::kDelivered);
-  EXPECT_EQ(Status(id, 100).state, RecipientState::kFailed);
+  EXPECT_FALSE(Queued(id));
+  EXPECT_EQ(EventCount(DeliveryEventKind::kDelivered), 100u);
+  ASSERT_EQ(store_.reports.size(), 1u);  // for the one without a name
   EXPECT_EQ(FileCount("local.example/user99"), 1u);
 }
 
@@ -376,7 +102,7 @@ TEST_F(RelayTest, WithoutARouteAMessageWaits) {
   const MessageId id = Accept({"y@elsewhere.example"});
   Settle();
   EXPECT_EQ(Status(id).state, RecipientState::kDeferred);
-  EXPECT_EQ(store_.mails[id].texts[0], "450 4.4.4 no route for the recipient's domain");
+  EXPECT_EQ(store_.LastText(id, 0), "450 4.4.4 no route for the recipient's domain");
 }
 
 TEST_F(RelayTest, AnUnreadableMessageIsToldAndTriedLater) {
@@ -384,9 +110,9 @@ TEST_F(RelayTest, AnUnreadableMessageIsToldAndTriedLater) {
   const MessageId id = Accept({"y@away.example"});
   Settle();
   EXPECT_EQ(events_, (std::vector<DeliveryEventKind>{DeliveryEventKind::kReadFailed}));
-  EXPECT_TRUE(ShowQueued(store_, id)->recipients[0].address.empty());
+  EXPECT_TRUE(ShowQueued(store_, relay_->destinations(), id)->recipients[0].address.empty());
   store_.unreadable = false;
-  Pass(minutes(15));
+  Pass(minutes(17));
   EXPECT_EQ(courier_.started.size(), 1u);
 }
 
@@ -411,46 +137,178 @@ TEST_F(RelayTest, WithAPoisonedLogNothingIsSentTwice) {
   EXPECT_TRUE(courier_.started.empty());
 }
 
-TEST_F(RelayTest, ListsShowsAndDeletes) {
-  std::vector<MessageId> ids;
-  for (int i = 0; i < 5; ++i) ids.push_back(Accept({"y@away.example", "v@elsewhere.example"}));
+TEST_F(RelayTest, RetriesOnScheduleUntilTheExpiry) {
+  const MessageId id = Accept({"y@away.example"});
   Settle();
-  QueuePage page = ListQueue(store_, 0, 3);
-  EXPECT_EQ(page.message_count, 5u);
-  ASSERT_EQ(page.entries.size(), 3u);
-  EXPECT_EQ(page.entries[0].sender, "a@sender.example");
-  EXPECT_EQ(page.entries[0].recipients[1].address, "v@elsewhere.example");
-  page = ListQueue(store_, *page.next_cursor, 3);
-  EXPECT_EQ(page.entries.size(), 2u);
-  EXPECT_FALSE(page.next_cursor.has_value());
-
-  EXPECT_EQ(relay_->Delete(ids[0]), Relay::Answer::kBusy);  // it is being sent
-  while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 450);
-  Settle();
-  EXPECT_EQ(relay_->Delete(ids[0]), Relay::Answer::kStarted);
-  EXPECT_EQ(relay_->Delete(MessageId{77}), Relay::Answer::kNotFound);
-  Settle();
-  EXPECT_EQ(store_.message_count(), 4u);
-  EXPECT_FALSE(ShowQueued(store_, ids[0]).has_value());
+  int attempt_count = 0;
+  for (int minute = 0; minute < 49 * 60; ++minute) {
+    while (!courier_.started.empty() && courier_.started.front()->message == id) {
+      ++attempt_count;
+      courier_.Answer(Fate::kDeferred, 450);
+      Settle();
+    }
+    Pass(minutes(1));
+  }
+  // At once, after 0.25, 0.5, 1 hours, then every 4 hours or so, and at the expiry.
+  EXPECT_GE(attempt_count, 15);
+  EXPECT_LE(attempt_count, 17);
+  EXPECT_EQ(EventCount(DeliveryEventKind::kExpired), 1u);
+  EXPECT_FALSE(Queued(id));  // and its sender was told
+  EXPECT_EQ(store_.reports.size(), 1u);
 }
 
-TEST_F(RelayTest, RetryAllTriesAllAtOnce) {
-  for (int i = 0; i < 200; ++i) Accept({"y@away.example"});
+TEST_F(RelayTest, WhatCannotBeTriedNowIsPutBackAndNothingIsNoted) {
+  const MessageId id = Accept({"y@away.example"});
   Settle();
-  for (int i = 0; i < 200; ++i) {
-    ASSERT_FALSE(courier_.started.empty());
-    courier_.Answer(Fate::kRefused, 550);
+  courier_.Answer(Fate::kPending, 0, AttemptEnd::kUntried);
+  Settle();
+  EXPECT_EQ(Status(id).attempt_count, 0);
+  EXPECT_EQ(Status(id).state, RecipientState::kWaiting);
+  EXPECT_TRUE(courier_.started.empty());
+  EXPECT_TRUE(events_.empty());
+  Pass(std::chrono::seconds(1));
+  EXPECT_EQ(courier_.started.size(), 1u);
+}
+
+TEST_F(RelayTest, ADestinationThatIsDownIsProbedByOneMessage) {
+  for (int i = 0; i < 30; ++i) Accept({"y@away.example"});
+  Settle();
+  ASSERT_EQ(courier_.started.size(), 10u);
+  while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
+  Settle();
+  EXPECT_TRUE(courier_.started.empty());
+  Pass(minutes(17));
+  ASSERT_EQ(courier_.started.size(), 1u);
+  courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
+  Pass(minutes(26));
+  EXPECT_TRUE(courier_.started.empty());
+  ASSERT_EQ(relay_->Status().size(), 1u);
+  EXPECT_TRUE(relay_->Status()[0].down);
+  EXPECT_EQ(relay_->Status()[0].last_error, "said the peer");
+  Pass(minutes(8));
+  ASSERT_EQ(courier_.started.size(), 1u);
+  courier_.Answer(Fate::kDelivered, 250);
+  Settle();
+  EXPECT_EQ(courier_.started.size(), 10u);  // it answers: at full concurrency
+}
+
+TEST_F(RelayTest, WhatWaitsBehindADeadDestinationExpires) {
+  for (int i = 0; i < 300; ++i) Accept({"y@world.example"});
+  Settle();
+  while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
+  Settle();
+  const size_t opened = store_.open_count;
+  Pass(hours(47));
+  for (int i = 0; i < 60; ++i) {
+    while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
+    Pass(std::chrono::seconds(10));
+  }
+  EXPECT_LT(store_.open_count, opened + 20);  // the rounds read nothing
+  Pass(hours(2));
+  for (int i = 0; i < 100; ++i) {
+    while (!courier_.started.empty()) courier_.Answer(Fate::kDelivered, 250);  // probes, and the reports
+    Pass(std::chrono::seconds(10));
+  }
+  EXPECT_EQ(store_.message_count(), 0u);
+  EXPECT_GE(EventCount(DeliveryEventKind::kExpired), 299u);
+  EXPECT_GE(store_.reports.size(), 299u);
+}
+
+TEST_F(RelayTest, RejectsAndDiscardsByRoute) {
+  const MessageId id = Accept({"x@refused.example", "y@gone.example"});
+  Settle();
+  EXPECT_FALSE(Queued(id));
+  EXPECT_EQ(EventCount(DeliveryEventKind::kRejected), 1u);
+  EXPECT_EQ(EventCount(DeliveryEventKind::kDelivered), 1u);
+  ASSERT_EQ(store_.reports.size(), 1u);
+  EXPECT_NE(store_.mails.at(store_.reports[0]).body.find("nobody lives here"), std::string::npos);
+}
+
+TEST_F(RelayTest, EachDomainBehindAnMxRouteHasALineOfItsOwn) {
+  for (int i = 0; i < 20; ++i) Accept({"y@one.world.example", "y@two.world.example"});
+  Settle();
+  ASSERT_EQ(courier_.started.size(), 20u);
+  int ones = 0;
+  for (const Attempt* attempt : courier_.started) ones += attempt->domain == "one.world.example" ? 1 : 0;
+  EXPECT_EQ(ones, 10);
+  EXPECT_TRUE(relay_->destinations().FindName("two.world.example").has_value());
+  while (!courier_.started.empty()) {
+    courier_.Answer(Fate::kDelivered, 250);
     Settle();
   }
-  relay_->RetryAll();
+  Pass(minutes(2));  // a round: nobody needs the domains any more
+  Accept({"y@three.world.example"});
+  Pass(minutes(2));
+  EXPECT_FALSE(relay_->destinations().FindName("two.world.example").has_value());
+}
+
+TEST_F(RelayTest, ARecipientThatIsHeldWaitsUntilItIsReleased) {
+  const MessageId id = Accept({"y@away.example"});
+  Settle();
+  EXPECT_EQ(relay_->Act(QueueAction::kHold, id), QueueOperations::Answer::kBusy);
+  courier_.Answer(Fate::kDeferred, 450);
+  Settle();
+  EXPECT_EQ(relay_->Act(QueueAction::kRelease, id), QueueOperations::Answer::kNothing);
+  EXPECT_EQ(relay_->Act(QueueAction::kHold, id), QueueOperations::Answer::kStarted);
+  Settle();
+  EXPECT_EQ(Status(id).state, RecipientState::kHeld);
+  Pass(hours(100));
+  EXPECT_TRUE(courier_.started.empty());
+  BeginAgain();
+  EXPECT_TRUE(courier_.started.empty());
+  EXPECT_EQ(relay_->Act(QueueAction::kRelease, id), QueueOperations::Answer::kStarted);
+  Settle();
+  ASSERT_EQ(courier_.started.size(), 1u);
+  courier_.Answer(Fate::kDelivered, 250);
+  Settle();
+  EXPECT_FALSE(Queued(id));
+}
+
+TEST_F(RelayTest, DeletesAndReturnsOnAnOperatorsWish) {
+  const MessageId deleted = Accept({"y@away.example"});
+  const MessageId returned = Accept({"z@away.example"});
+  Settle();
+  while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 450);
+  Settle();
+  EXPECT_EQ(relay_->Act(QueueAction::kDelete, deleted), QueueOperations::Answer::kStarted);
+  EXPECT_EQ(relay_->Act(QueueAction::kBounce, returned), QueueOperations::Answer::kStarted);
+  EXPECT_EQ(relay_->Act(QueueAction::kDelete, MessageId{77}), QueueOperations::Answer::kNotFound);
+  Settle();
+  EXPECT_FALSE(Queued(deleted));
+  EXPECT_FALSE(Queued(returned));
+  ASSERT_EQ(store_.reports.size(), 1u);
+  EXPECT_NE(store_.mails.at(store_.reports[0]).body.find("returned by the operator"), std::string::npos);
+}
+
+TEST_F(RelayTest, AWishForADestinationReachesAllOfItAndNobodyElse) {
+  for (int i = 0; i < 200; ++i) Accept({"y@away.example"});
+  const MessageId other = Accept({"y@world.example"});
+  Settle();
+  while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
+  Settle();
+  const std::optional<uint32_t> away = relay_->destinations().FindName("away.example");
+  ASSERT_TRUE(away.has_value());
+  EXPECT_EQ(relay_->ActOnAll(QueueAction::kRetry, away), QueueOperations::Answer::kStarted);
+  EXPECT_EQ(relay_->ActOnAll(QueueAction::kRetry, away), QueueOperations::Answer::kBusy);
   Settle();
   int count = 0;
   for (; !courier_.started.empty(); ++count) {
+    EXPECT_NE(courier_.started.front()->message, other);
     courier_.Answer(Fate::kDelivered, 250);
     Settle();
   }
   EXPECT_EQ(count, 200);
-  EXPECT_EQ(store_.message_count(), 0u);
+  EXPECT_EQ(store_.message_count(), 1u);
+}
+
+TEST_F(RelayTest, WhatIsToLeaveWaitsWhenOnlyInboundIsServed) {
+  options_.onward = false;
+  BeginAgain();
+  const MessageId id = Accept({"x@local.example", "y@away.example", "z@world.example"});
+  Pass(hours(1));
+  EXPECT_TRUE(courier_.started.empty());
+  EXPECT_EQ(Status(id, 0).state, RecipientState::kDelivered);
+  EXPECT_EQ(Status(id, 1).state, RecipientState::kWaiting);
 }
 
 TEST_F(RelayTest, StopStartsNothingAndFinishesWhatRuns) {

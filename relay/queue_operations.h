@@ -1,0 +1,95 @@
+// QueueOperations carries out what an operator wants of the queue: of one message, of a destination's, of all.
+//
+// Relay owns it, on its thread. A wish is an outcome in the log, and shows when it was read back from there. What is in
+// work is not touched: one message is answered kBusy, of many it is left as it is. The relay's own wishes go the same
+// way: what is settled without an attempt and without a report.
+
+#ifndef POSTERN_RELAY_QUEUE_OPERATIONS_H_
+#define POSTERN_RELAY_QUEUE_OPERATIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/clock.h"
+#include "core/handoff.h"
+#include "core/message.h"
+#include "relay/mail_store.h"
+#include "relay/outcome_post.h"
+#include "relay/queue_view.h"
+#include "store/outcome.h"
+
+namespace postern {
+
+class QueueOperationsHost {
+ public:
+  virtual ~QueueOperationsHost() = default;
+  // Somebody works on it: its state is about to change.
+  virtual bool InWork(MessageId message) const = 0;
+  // The log says so now. The message may have left the queue.
+  virtual void HandleOperationDone(QueueAction action, MessageId message) = 0;
+};
+
+class QueueOperations {
+ public:
+  static constexpr size_t kCountMax = 64;  // under way at once
+
+  enum class Answer : uint8_t {
+    kStarted,
+    kNotFound,  // not in the queue
+    kBusy,      // it is in work, or too many wishes are under way
+    kNothing,   // there is nothing about it that the wish would change
+  };
+
+  QueueOperations(MailStore& store, OutcomePost& post, const Clock& clock, QueueOperationsHost& host)
+      : store_(store), post_(post), clock_(clock), host_(host) {}
+
+  Answer Act(QueueAction action, MessageId message) { return Start(action, message, std::nullopt); }
+  // For all recipients of a destination, or of all. Begins; kBusy while another such wish is carried out.
+  Answer ActOnAll(QueueAction action, std::optional<uint32_t> destination);
+
+  // The relay's own: notes `outcomes` of recipients of `message`.
+  Answer Note(MessageId message, std::span<const RecipientOutcome> outcomes);
+
+  // A step of a wish for many; true when there is more to do at once.
+  bool Continue();
+  // Wishes for many end here; what is under way comes home.
+  void Stop() { sweep_.reset(); }
+
+  bool Owns(const Handoff& handoff) const { return operations_.contains(&handoff); }
+  bool WorksOn(MessageId message) const;
+  void HandleReadBack(Handoff& handoff);
+  void HandleStuck(Handoff& handoff) { operations_.erase(&handoff); }
+  bool idle() const { return operations_.empty(); }
+
+ private:
+  struct Operation {
+    std::optional<QueueAction> action;  // nothing: the relay's own
+    Handoff handoff;
+    OutcomeWriter outcome;
+  };
+  // A wish for many, and how far it has come in the queue.
+  struct Sweep {
+    QueueAction action;
+    std::optional<uint32_t> destination;
+    uint64_t cursor = 0;
+  };
+
+  Answer Start(QueueAction action, MessageId message, std::optional<uint32_t> destination);
+  bool MayStart(MessageId message) const { return operations_.size() < kCountMax && !host_.InWork(message); }
+  void Send(std::unique_ptr<Operation> operation, MessageId message);
+
+  MailStore& store_;
+  OutcomePost& post_;
+  const Clock& clock_;
+  QueueOperationsHost& host_;
+  absl::flat_hash_map<const Handoff*, std::unique_ptr<Operation>> operations_;
+  std::optional<Sweep> sweep_;
+};
+
+}  // namespace postern
+
+#endif  // POSTERN_RELAY_QUEUE_OPERATIONS_H_
