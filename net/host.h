@@ -8,13 +8,16 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "core/clock.h"
+#include "net/address.h"
 
 namespace postern {
 
-std::string HostName();  // as the machine calls itself; nothing is asked of DNS
+std::string HostName();                     // as the machine calls itself; nothing is asked of DNS
+std::vector<IpAddress> MachineAddresses();  // of all its interfaces that are up, each once
 int64_t ProcessId();
 bool IsSuperuser();
 

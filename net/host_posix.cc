@@ -1,6 +1,9 @@
 #include <grp.h>
+#include <ifaddrs.h>
 #include <linux/capability.h>
+#include <net/if.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -14,6 +17,7 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "net/host.h"
@@ -47,6 +51,27 @@ std::string HostName() {
   char name[256] = "localhost";
   if (gethostname(name, sizeof name - 1) != 0) return "localhost";
   return name;
+}
+
+std::vector<IpAddress> MachineAddresses() {
+  std::vector<IpAddress> addresses;
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return addresses;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr || (entry->ifa_flags & IFF_UP) == 0) continue;
+    const int family = entry->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6) continue;
+    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    char text[NI_MAXHOST];
+    if (getnameinfo(entry->ifa_addr, size, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0) continue;
+    // A link-local one names its interface too: "fe80::1%eth0".
+    const std::string_view whole = text;
+    const std::optional<IpAddress> ip = IpAddress::Parse(whole.substr(0, whole.find('%')));
+    if (!ip.has_value() || std::find(addresses.begin(), addresses.end(), *ip) != addresses.end()) continue;
+    addresses.push_back(*ip);
+  }
+  freeifaddrs(list);
+  return addresses;
 }
 
 int64_t ProcessId() { return getpid(); }

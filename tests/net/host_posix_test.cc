@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <functional>
@@ -174,6 +175,11 @@ TEST(Listener, PausesWhenTheProcessHasNoDescriptorLeft) {
   world.sockets().CloseNow(client);
   listener.Close();
   EXPECT_TRUE(world.TurnUntil(reactor, [&] { return listener.closed(); }));
+}
+
+TEST(Host, TheMachineHasItsLoopbackAddress) {
+  const std::vector<IpAddress> addresses = MachineAddresses();
+  EXPECT_EQ(std::count(addresses.begin(), addresses.end(), *IpAddress::Parse("127.0.0.1")), 1);
 }
 
 }  // namespace
