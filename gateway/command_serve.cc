@@ -17,6 +17,7 @@
 #include "gateway/gateway.h"
 #include "gateway/port_claim.h"
 #include "gateway/port_diagnosis.h"
+#include "gateway/route_check.h"
 #include "gateway/threads.h"
 #include "gateway/version.h"
 #include "net/host.h"
@@ -54,7 +55,7 @@ std::string MakeIdentity() {
 // One run of the gateway, as main lives it: claim the ports, become who we shall be, open, serve, drain.
 class Service {
  public:
-  explicit Service(const Config& config) : config_(config), claim_(config.listen, SystemSockets()) {}
+  explicit Service(const Config& config) : config_(config), claim_(ListenAddresses(config), SystemSockets()) {}
 
   int Run() {
     const int code = RunUntilStopped();
@@ -68,7 +69,15 @@ class Service {
     if (const int code = FirstClaim(); code != kExitOk) return code;
     CheckDescriptors();
     if (const absl::Status status = BecomeUser(); !status.ok()) return Fail(status);
-    const World world{.clock = clock_, .make_poller = MakeSystemPoller, .open_directory = OpenDirectory};
+    const World world{
+        .clock = clock_,
+        .make_poller = MakeSystemPoller,
+        .make_dns = [this](const DnsOptions& options,
+                           Poller& poller) { return MakeDnsClient(options, poller, clock_); },
+        .open_directory = OpenDirectory,
+        .addresses = MachineAddresses(),
+        .seed = std::random_device()(),
+    };
     absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Open(config_, world, events_, MakeIdentity());
     if (!gateway.ok()) return Fail(gateway.status());
     const SocketResult control =
@@ -148,8 +157,10 @@ class Service {
                                     {"pid", absl::StrCat(ProcessId())},
                                     {"host", config_.hostname},
                                     {"listen", claim_.ToString()},
+                                    {"transfer", ToText(config_.transfer)},
                                     {"data_dir", config_.data_dir},
                                     {"queued", absl::StrCat(gateway.queued_at_start())}});
+    WarnOfRoutes();
     lines_.Flush();
     for (;;) {
       if (WaitForSignal(kTick) == Signal::kStop) break;
@@ -160,6 +171,15 @@ class Service {
       gateway.Watch();
     }
     while (!gateway.Drain()) WaitForSignal(kDrainTick);
+  }
+
+  // A route that leads nowhere now keeps nobody from starting: its mail waits (imc.md: Q148565).
+  void WarnOfRoutes() {
+    for (const RouteTrouble& trouble : CheckRoutes(config_)) {
+      events_.Write(
+          Event::kConnectFailed,
+          {{"dir", "out"}, {"destination", trouble.route->match}, {"host", trouble.host}, {"text", trouble.text}});
+    }
   }
 
   void ListenOnClaimed(Gateway& gateway) {

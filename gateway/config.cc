@@ -31,6 +31,16 @@ void FillIn(Config& config) {
 
 }  // namespace
 
+const char* ToText(TransferMode mode) {
+  switch (mode) {
+    case TransferMode::kBoth: return "both";
+    case TransferMode::kInbound: return "inbound";
+    case TransferMode::kOutbound: return "outbound";
+    case TransferMode::kFlush: return "flush";
+  }
+  return "";
+}
+
 bool DeliversNow(TransferMode mode, RouteKind kind) {
   return mode != TransferMode::kInbound || (kind != RouteKind::kMx && kind != RouteKind::kNextHop);
 }

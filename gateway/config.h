@@ -40,6 +40,8 @@ enum class TransferMode : uint8_t {
   kFlush,     // nothing is listened on; what is queued goes out
 };
 
+const char* ToText(TransferMode mode);  // as the configuration calls it
+
 // Whether mail for a route of this kind is delivered now, or waits for another mode.
 bool DeliversNow(TransferMode mode, RouteKind kind);
 

@@ -59,10 +59,10 @@ Keys MainKeys() {
       Row("", "hostname", At(&C::hostname), text("string", ReadHostname, Same), R"("mail.example.org")",
           "The name by which the gateway greets and says EHLO. Empty: the machine's own name."),
       Row("", "transfer", At(&C::transfer),
-          Choice<TransferMode>({{"both", TransferMode::kBoth},
-                                {"inbound", TransferMode::kInbound},
-                                {"outbound", TransferMode::kOutbound},
-                                {"flush", TransferMode::kFlush}}),
+          Choice<TransferMode>({{ToText(TransferMode::kBoth), TransferMode::kBoth},
+                                {ToText(TransferMode::kInbound), TransferMode::kInbound},
+                                {ToText(TransferMode::kOutbound), TransferMode::kOutbound},
+                                {ToText(TransferMode::kFlush), TransferMode::kFlush}}),
           R"("outbound")",
           "What the gateway does: both; inbound: mail is taken and put into mailboxes (maildir, lmtp), and what has to "
           "leave by next_hop or mx waits; outbound: only trusted_networks may send, others get 521; flush: nothing is "

@@ -17,6 +17,8 @@ class DeliveryEvents final : public DeliveryListener {
 
  private:
   void TellRecipient(Event number, std::string_view state, const DeliveryEvent& event);
+  void TellReport(const DeliveryEvent& event);
+  void TellTrouble(Event number, const DeliveryEvent& event);
   void TellHost(Event number, const DeliveryEvent& event);
 
   EventLog& events_;

@@ -11,14 +11,17 @@ namespace postern {
 namespace {
 
 // The names stand for people; the numbers are what monitoring rules look for (imc.md).
-constexpr std::array<std::pair<Event, std::string_view>, 12> kNames = {{
+constexpr std::array<std::pair<Event, std::string_view>, 15> kNames = {{
     {Event::kStarted, "started"},
     {Event::kStopped, "stopped"},
+    {Event::kDeadLetter, "dead-letter"},
+    {Event::kReported, "reported"},
     {Event::kAttempted, "attempted"},
     {Event::kReceived, "received"},
     {Event::kConnected, "connected"},
     {Event::kConnectFailed, "connect-failed"},
     {Event::kCorrupt, "corrupt"},
+    {Event::kReportFailed, "report-failed"},
     {Event::kLowDisk, "low-disk"},
     {Event::kCannotBind, "cannot-bind"},
     {Event::kRejected, "rejected"},

@@ -21,11 +21,14 @@ namespace postern {
 enum class Event : uint16_t {
   kStarted = 1000,
   kStopped = 1001,
+  kDeadLetter = 1014,  // rerouted: to the dead-letter folder
+  kReported = 1015,
   kAttempted = 2001,
   kReceived = 2002,
   kConnected = 2003,
   kConnectFailed = 3010,
   kCorrupt = 3013,
+  kReportFailed = 3014,
   kLowDisk = 3018,
   kCannotBind = 4007,
   kRejected = 4031,

@@ -47,20 +47,27 @@ void Inbound::Listen(Socket listening) {
 
 void Inbound::HandleAccepted(Socket socket, const SocketAddress& peer) {
   const bool trusted = Trusts(peer.ip);
-  const ConnectionLedger::Entry entry = ledger_.TryEnter(peer.ip, trusted);
-  InboundConnection* connection = TakeConnection();
-  if (connection == nullptr) {
-    if (entry == ConnectionLedger::Entry::kEntered) ledger_.Leave(peer.ip, trusted);
-    return reactor_.sockets().CloseNow(socket);
+  // RFC 7504: this host takes no mail from you, at no time.
+  if (!trusted && options_.trusted_only) {
+    return Refuse(socket, peer, "521 5.7.1", "access denied: mail is taken from our own networks only");
   }
-  if (entry == ConnectionLedger::Entry::kEntered) return connection->Start(socket, peer, trusted);
-  const std::string_view from = entry == ConnectionLedger::Entry::kTooManyOfAddress ? " from your address" : "";
-  events_.Write(Event::kRejected, {{"dir", "in"},
-                                   {"peer", peer.ip.ToString()},
-                                   {"code", "421"},
-                                   {"text", absl::StrCat("too many connections", from)}});
-  connection->StartRefused(
-      socket, absl::StrCat("421 4.7.0 ", options_.conversation.hostname, " too many connections", from, "\r\n"));
+  const ConnectionLedger::Entry entry = ledger_.TryEnter(peer.ip, trusted);
+  if (entry != ConnectionLedger::Entry::kEntered) {
+    const std::string_view from = entry == ConnectionLedger::Entry::kTooManyOfAddress ? " from your address" : "";
+    return Refuse(socket, peer, "421 4.7.0", absl::StrCat("too many connections", from));
+  }
+  InboundConnection* const connection = TakeConnection();
+  if (connection != nullptr) return connection->Start(socket, peer, trusted);
+  ledger_.Leave(peer.ip, trusted);
+  reactor_.sockets().CloseNow(socket);
+}
+
+void Inbound::Refuse(Socket socket, const SocketAddress& peer, std::string_view code, std::string_view why) {
+  InboundConnection* const connection = TakeConnection();
+  if (connection == nullptr) return reactor_.sockets().CloseNow(socket);
+  events_.Write(Event::kRejected,
+                {{"dir", "in"}, {"peer", peer.ip.ToString()}, {"code", code.substr(0, code.find(' '))}, {"text", why}});
+  connection->StartRefused(socket, absl::StrCat(code, " ", options_.conversation.hostname, " ", why, "\r\n"));
 }
 
 void Inbound::HandleAcceptFailed(NetError, int system_code) {

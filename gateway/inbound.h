@@ -36,6 +36,7 @@ class InboundConnection;
 struct InboundOptions {
   ConversationOptions conversation;
   std::vector<IpNetwork> trusted_networks;
+  bool trusted_only = false;                                 // others are refused at the greeting
   size_t connection_count_max = kConnectionCountMaxDefault;  // of all reactors, as in the ledger
   // Memory of this reactor, in blocks: a quarter is for long envelopes, the rest is lent as blocks.
   size_t block_count_max = kBufferMemoryMaxDefault / kBlockSize;
@@ -79,6 +80,9 @@ class Inbound final : public TurnHook, private ListenerHandler {
   void HandleAccepted(Socket socket, const SocketAddress& peer) override;
   void HandleAcceptFailed(NetError error, int system_code) override;
   void HandleListenerClosed() override;
+
+  // Says why there will be no conversation, and closes.
+  void Refuse(Socket socket, const SocketAddress& peer, std::string_view code, std::string_view why);
 
   bool Trusts(const IpAddress& ip) const;
   InboundConnection* TakeConnection();

@@ -32,6 +32,18 @@ bool Reaches(const std::string& host, const IpAddress& own, const std::string& h
 
 }  // namespace
 
+std::vector<SocketAddress> OwnAddresses(const Config& config, std::span<const IpAddress> machine) {
+  std::vector<SocketAddress> addresses;
+  for (const SocketAddress& own : config.listen) {
+    addresses.push_back(own);
+    if (!own.ip.IsWildcard()) continue;
+    for (const IpAddress& ip : machine) {
+      if (ip.family == own.ip.family) addresses.push_back({.ip = ip, .port = own.port, .path = {}});
+    }
+  }
+  return addresses;
+}
+
 std::optional<SocketAddress> OwnAddress(const HostPort& host, const Config& config) {
   const std::string hostname = config.hostname.empty() ? HostName() : config.hostname;
   for (const SocketAddress& own : config.listen) {

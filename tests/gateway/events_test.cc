@@ -45,9 +45,10 @@ TEST_F(EventsTest, ALineIsTimeNumberNameAndFields) {
 }
 
 TEST_F(EventsTest, EveryEventHasAName) {
-  for (const Event event : {Event::kStarted, Event::kStopped, Event::kAttempted, Event::kReceived, Event::kConnected,
-                            Event::kConnectFailed, Event::kCorrupt, Event::kLowDisk, Event::kCannotBind,
-                            Event::kRejected, Event::kTimedOut, Event::kTooManyHops}) {
+  for (const Event event :
+       {Event::kStarted, Event::kStopped, Event::kAttempted, Event::kReceived, Event::kConnected, Event::kConnectFailed,
+        Event::kCorrupt, Event::kLowDisk, Event::kCannotBind, Event::kRejected, Event::kTimedOut, Event::kTooManyHops,
+        Event::kDeadLetter, Event::kReported, Event::kReportFailed}) {
     log_.Write(event, {});
     EXPECT_EQ(lines_.back().find("unknown"), std::string::npos) << lines_.back();
   }
