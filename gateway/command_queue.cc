@@ -1,5 +1,6 @@
 #include "gateway/command_queue.h"
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -68,41 +69,103 @@ absl::StatusOr<std::unique_ptr<QueueAccess>> OpenQueue(const Config& config, con
   }
 }
 
-absl::Status Run(QueueAccess& queue, const QueueCommand& command, MessageId message, WallTime now) {
-  if (command.verb == QueueVerb::kList) return PrintQueue(queue, command.json, now, PrintOut);
-  if (command.verb == QueueVerb::kShow) {
-    const absl::StatusOr<QueueEntryView> entry = queue.Show(message);
-    if (!entry.ok()) return entry.status();
-    PrintOut(command.json ? EntryJson(*entry) : EntryText(*entry, now));
-    return absl::OkStatus();
+absl::StatusOr<MessageId> ParseTarget(const std::string& id) {
+  if (const std::optional<MessageId> message = ParseMessageId(id); message.has_value()) return *message;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", VisibleText(id, 80),
+      "\": must be the id of a message, 13 letters and digits as `postern queue list --messages` shows it"));
+}
+
+// Where an exported message goes.
+class ExportFile {
+ public:
+  explicit ExportFile(const std::string& path) : path_(path) {}
+  ~ExportFile() {
+    if (file_ != nullptr && file_ != stdout) std::fclose(file_);
   }
-  const absl::Status status = command.verb == QueueVerb::kDelete  ? queue.Delete(message)
-                              : command.verb == QueueVerb::kRetry ? queue.Retry(message)
-                                                                  : queue.RetryAll();
-  if (!status.ok()) return status;
-  if (command.json) {
-    PrintOut("{\"done\":true}\n");
-  } else if (command.verb == QueueVerb::kDelete) {
-    PrintOut(absl::StrCat(command.id, ": deleted\n"));
-  } else {
-    const std::string_view what = command.verb == QueueVerb::kRetry ? std::string_view(command.id) : "all messages";
-    PrintOut(absl::StrCat(what, ": to be tried at once, or when a gateway runs\n"));
+  ExportFile(const ExportFile&) = delete;
+  ExportFile& operator=(const ExportFile&) = delete;
+
+  absl::Status Open() {
+    file_ = path_.empty() ? stdout : std::fopen(path_.c_str(), "wb");
+    return file_ != nullptr ? absl::OkStatus() : Failure();
   }
+  absl::Status Write(std::string_view bytes) {
+    return std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size() ? absl::OkStatus() : Failure();
+  }
+  absl::Status Close() {
+    std::FILE* const file = std::exchange(file_, nullptr);
+    return (file == stdout ? std::fflush(file) : std::fclose(file)) == 0 ? absl::OkStatus() : Failure();
+  }
+
+ private:
+  absl::Status Failure() const { return absl::ErrnoToStatus(errno, path_.empty() ? "standard output" : path_); }
+
+  const std::string path_;
+  std::FILE* file_ = nullptr;
+};
+
+absl::Status Show(QueueAccess& queue, const QueueCommand& command, WallTime now) {
+  const absl::StatusOr<MessageId> message = ParseTarget(command.targets.at(0));
+  if (!message.ok()) return message.status();
+  const absl::StatusOr<QueueEntryView> entry = queue.Show(*message);
+  if (!entry.ok()) return entry.status();
+  PrintOut(command.json ? EntryJson(*entry) : EntryText(*entry, now));
   return absl::OkStatus();
+}
+
+absl::Status Export(QueueAccess& queue, const QueueCommand& command, ExportFile& file) {
+  const absl::StatusOr<MessageId> message = ParseTarget(command.targets.at(0));
+  if (!message.ok()) return message.status();
+  absl::Status status = queue.Export(*message, [&file](std::string_view bytes) { return file.Write(bytes); });
+  status.Update(file.Close());
+  return status;
+}
+
+absl::StatusOr<ActResult> Act(QueueAccess& queue, QueueAction action, const std::optional<std::string>& target) {
+  // One word decides: what is the id of a message is meant as one.
+  if (target.has_value()) {
+    if (const std::optional<MessageId> message = ParseMessageId(*target); message.has_value()) {
+      return queue.Act(action, *message);
+    }
+  }
+  return queue.ActOnAll(action, target);
+}
+
+// All targets are tried, whatever becomes of one; the first failure counts.
+int ActOnTargets(QueueAccess& queue, const QueueCommand& command) {
+  std::vector<std::optional<std::string>> targets(command.targets.begin(), command.targets.end());
+  if (targets.empty()) targets.emplace_back();
+  int code = kExitOk;
+  for (const std::optional<std::string>& target : targets) {
+    const absl::StatusOr<ActResult> result = Act(queue, command.action, target);
+    if (!result.ok()) {
+      const int failure = Fail(result.status());
+      if (code == kExitOk) code = failure;
+      continue;
+    }
+    PrintOut(command.json ? ResultJson(*result, target) : ResultText(command.action, *result, target));
+  }
+  return code;
+}
+
+absl::Status List(QueueAccess& queue, const QueueCommand& command, WallTime now) {
+  std::optional<std::string> destination;
+  if (!command.targets.empty()) destination = command.targets.front();
+  if (!command.messages && !destination.has_value()) return PrintDestinations(queue, command.json, now, PrintOut);
+  return PrintMessages(queue, destination, command.json, now, PrintOut);
 }
 
 }  // namespace
 
 int RunQueue(const Config& config, const QueueCommand& command) {
-  MessageId message;
-  if (command.verb != QueueVerb::kList && command.verb != QueueVerb::kRetryAll) {
-    const std::optional<MessageId> id = ParseMessageId(command.id);
-    if (!id.has_value()) {
-      return Fail(absl::InvalidArgumentError(absl::StrCat("\"", VisibleText(command.id, 80), "\": must be the id of a ",
-                                                          "message, 13 letters and digits as `postern queue list` "
-                                                          "shows it")));
+  // Before rights are dropped: the file is the operator's own.
+  ExportFile file(command.output);
+  if (command.verb == QueueVerb::kExport) {
+    if (const absl::StatusOr<MessageId> message = ParseTarget(command.targets.at(0)); !message.ok()) {
+      return Fail(message.status());
     }
-    message = *id;
+    if (const absl::Status status = file.Open(); !status.ok()) return Fail(status);
   }
   // What root makes in the store could not be read by a gateway that runs as somebody else.
   if (IsSuperuser() && !config.user.empty()) {
@@ -111,8 +174,12 @@ int RunQueue(const Config& config, const QueueCommand& command) {
   const SystemClock clock;
   const absl::StatusOr<std::unique_ptr<QueueAccess>> queue = OpenQueue(config, clock);
   if (!queue.ok()) return Fail(queue.status());
-  if (const absl::Status status = Run(**queue, command, message, clock.Wall()); !status.ok()) return Fail(status);
-  return kExitOk;
+  if (command.verb == QueueVerb::kAct) return ActOnTargets(**queue, command);
+  const WallTime now = clock.Wall();
+  const absl::Status status = command.verb == QueueVerb::kList   ? List(**queue, command, now)
+                              : command.verb == QueueVerb::kShow ? Show(**queue, command, now)
+                                                                 : Export(**queue, command, file);
+  return status.ok() ? kExitOk : Fail(status);
 }
 
 }  // namespace postern

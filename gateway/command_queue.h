@@ -1,4 +1,4 @@
-// RunQueue is `postern queue`: look at the queue, have messages tried again, delete them.
+// RunQueue is `postern queue`: look at the queue, have mail tried again, held, deleted, returned or exported.
 //
 // It is called once, on the main thread. It asks the running gateway; when none runs it opens the store itself, and the
 // answer is the same.
@@ -8,16 +8,23 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "gateway/config.h"
+#include "relay/queue_view.h"
 
 namespace postern {
 
-enum class QueueVerb : uint8_t { kList, kShow, kRetry, kRetryAll, kDelete };
+enum class QueueVerb : uint8_t { kList, kShow, kExport, kAct };
 
+// As it was typed.
 struct QueueCommand {
   QueueVerb verb = QueueVerb::kList;
-  std::string id;  // as it was typed; kShow, kRetry, kDelete
+  QueueAction action = QueueAction::kRetry;  // kAct
+  // kShow, kExport: an id. kList: a destination, if any. kAct: ids and destinations; none is all of the queue.
+  std::vector<std::string> targets{};
+  bool messages = false;  // kList: the messages themselves, although no destination is named
+  std::string output{};   // kExport: a file; empty is standard output
   bool json = false;
 };
 

@@ -44,7 +44,7 @@ absl::StatusOr<std::unique_ptr<ControlClient>> ControlClient::Connect(const std:
 }
 
 ControlClient::ControlClient(const Clock& clock)
-    : poller_(MakeSystemPoller()), reactor_(*poller_, clock), lender_(reactor_, 1) {}
+    : clock_(clock), poller_(MakeSystemPoller()), reactor_(*poller_, clock), lender_(reactor_, 1) {}
 
 ControlClient::~ControlClient() {
   if (!closed_) connection_.Abort();
@@ -63,18 +63,32 @@ void ControlClient::HandleInput(Connection& connection) {
 void ControlClient::HandlePeerEnd(Connection& connection) { connection.Abort(); }
 
 absl::StatusOr<std::string> ControlClient::Ask(const ControlRequest& request) {
-  reply_.clear();
+  Send(request);
+  return AwaitLine();
+}
+
+void ControlClient::Send(const ControlRequest& request) {
   connection_.output() += EncodeRequest(request);
   connection_.Flush();
-  const MonotonicTime deadline = reactor_.now() + kPatience;
-  while (!whole() && !closed_) {
-    if (reactor_.now() >= deadline) return absl::UnavailableError("the gateway does not answer");
+}
+
+absl::StatusOr<std::string> ControlClient::AwaitLine() {
+  const MonotonicTime deadline = clock_.Monotonic() + kPatience;
+  for (;;) {
+    const size_t end = reply_.find('\n', searched_size_);
+    if (end != std::string::npos) {
+      std::string line = reply_.substr(0, end);
+      reply_.erase(0, end + 1);
+      searched_size_ = 0;
+      return line;
+    }
+    searched_size_ = reply_.size();
+    if (closed_) break;
+    if (clock_.Monotonic() >= deadline) return absl::UnavailableError("the gateway does not answer");
     if (reply_.size() > kControlReplySizeMax) return absl::InternalError("the gateway's reply does not end");
     reactor_.Turn(std::chrono::milliseconds(100));
   }
-  if (!whole())
-    return absl::UnavailableError("the gateway has closed the connection; it stops, or is asked by too many");
-  return reply_;
+  return absl::UnavailableError("the gateway has closed the connection; it stops, or is asked by too many");
 }
 
 absl::StatusOr<GatewayStatus> ControlClient::Status() {
@@ -82,8 +96,21 @@ absl::StatusOr<GatewayStatus> ControlClient::Status() {
   return reply.ok() ? ParseStatus(*reply) : reply.status();
 }
 
-absl::StatusOr<QueuePage> ControlClient::List(uint64_t cursor) {
-  const absl::StatusOr<std::string> reply = Ask({.verb = ControlVerb::kList, .cursor = cursor});
+absl::StatusOr<size_t> ControlClient::Destinations(absl::FunctionRef<void(const DestinationView&)> visit) {
+  Send({.verb = ControlVerb::kDestinations});
+  for (;;) {
+    const absl::StatusOr<std::string> line = AwaitLine();
+    if (!line.ok()) return line.status();
+    const absl::StatusOr<DestinationPage> page = ParseDestinations(*line);
+    if (!page.ok()) return page.status();
+    for (const DestinationView& destination : page->destinations) visit(destination);
+    if (!page->more) return page->message_count;
+  }
+}
+
+absl::StatusOr<QueuePage> ControlClient::List(const std::optional<std::string>& destination, uint64_t cursor) {
+  const absl::StatusOr<std::string> reply =
+      Ask({.verb = ControlVerb::kList, .destination = destination, .cursor = cursor});
   return reply.ok() ? ParsePage(*reply) : reply.status();
 }
 
@@ -92,19 +119,27 @@ absl::StatusOr<QueueEntryView> ControlClient::Show(MessageId message) {
   return reply.ok() ? ParseEntry(*reply) : reply.status();
 }
 
-absl::Status ControlClient::Retry(MessageId message) {
-  const absl::StatusOr<std::string> reply = Ask({.verb = ControlVerb::kRetry, .message = message});
-  return reply.ok() ? ParseDone(*reply) : reply.status();
+absl::Status ControlClient::Export(MessageId message, absl::FunctionRef<absl::Status(std::string_view)> write) {
+  Send({.verb = ControlVerb::kExport, .message = message});
+  for (;;) {
+    const absl::StatusOr<std::string> line = AwaitLine();
+    if (!line.ok()) return line.status();
+    const absl::StatusOr<ExportPiece> piece = ParsePiece(*line);
+    if (!piece.ok()) return piece.status();
+    if (absl::Status written = write(piece->bytes); !written.ok()) return written;
+    if (!piece->more) return absl::OkStatus();
+  }
 }
 
-absl::Status ControlClient::RetryAll() {
-  const absl::StatusOr<std::string> reply = Ask({.verb = ControlVerb::kRetryAll});
-  return reply.ok() ? ParseDone(*reply) : reply.status();
+absl::StatusOr<ActResult> ControlClient::Act(QueueAction action, MessageId message) {
+  const absl::StatusOr<std::string> reply = Ask({.verb = ControlVerb::kAct, .action = action, .message = message});
+  return reply.ok() ? ParseResult(*reply) : reply.status();
 }
 
-absl::Status ControlClient::Delete(MessageId message) {
-  const absl::StatusOr<std::string> reply = Ask({.verb = ControlVerb::kDelete, .message = message});
-  return reply.ok() ? ParseDone(*reply) : reply.status();
+absl::StatusOr<ActResult> ControlClient::ActOnAll(QueueAction action, const std::optional<std::string>& destination) {
+  const absl::StatusOr<std::string> reply =
+      Ask({.verb = ControlVerb::kAct, .action = action, .destination = destination});
+  return reply.ok() ? ParseResult(*reply) : reply.status();
 }
 
 }  // namespace postern

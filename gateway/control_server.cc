@@ -6,19 +6,15 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
+#include "gateway/queue_lookup.h"
 #include "net/socket.h"
 
 namespace postern {
 namespace {
 
 // How much of the relay's time one request may take: each entry is an envelope read from the log.
-constexpr size_t kPageEntriesMax = 64;
-constexpr size_t kPageRecipientsMax = 1000;
+constexpr QueuePageLimits kPage = {.entry_count_max = 64, .recipient_count_max = 1000, .place_count_max = 16'384};
 constexpr Duration kLookAgain = std::chrono::milliseconds(2);  // a sync takes about as long
-
-absl::Status NotFound(MessageId message) {
-  return absl::NotFoundError(absl::StrCat(ToText(message).view(), ": not in the queue"));
-}
 
 }  // namespace
 
@@ -29,8 +25,7 @@ ControlServer::ControlServer(Reactor& reactor, ControlTargets targets)
     client.timer.owner = &client;
     client.timer.fire = [](Timer& timer) {
       Client& owner = *static_cast<Client*>(timer.owner);
-      if (owner.state == State::kWaiting) return owner.server->LookAgain(owner);
-      owner.server->Close(owner);
+      owner.server->HandleTimer(owner);
     };
   }
 }
@@ -75,8 +70,15 @@ void ControlServer::HandlePeerEnd(Connection& connection) {
   Pump(client);
 }
 
+void ControlServer::HandleTimer(Client& client) {
+  if (client.state == State::kWaiting) return LookAgain(client);
+  if (client.state == State::kStreaming && client.connection.drained()) return ContinueStream(client);
+  Close(client);
+}
+
 void ControlServer::HandleDrained(Connection& connection) {
   Client& client = Of(connection);
+  if (client.state == State::kStreaming) return ContinueStream(client);
   if (client.state != State::kReading) return;
   reactor_.timers().Arm(client.timer, reactor_.now() + kIdleMax);
   Pump(client);
@@ -86,12 +88,14 @@ void ControlServer::HandleDrained(Connection& connection) {
 void ControlServer::HandleClosed(Connection& connection) {
   Client& client = Of(connection);
   reactor_.timers().Disarm(client.timer);
+  client.stream.reset();
   client.state = State::kFree;
 }
 
 void ControlServer::Close(Client& client) {
   if (client.state == State::kFree) return;
   client.state = State::kClosing;
+  client.stream.reset();  // what it holds is of no use to anybody
   reactor_.timers().Disarm(client.timer);
   client.connection.Abort();
 }
@@ -125,35 +129,46 @@ void ControlServer::Handle(Client& client, std::string_view line) {
   if (!request.ok()) return Reply(client, EncodeError(request.status()));
   switch (request->verb) {
     case ControlVerb::kStatus: return Reply(client, EncodeStatus(targets_.status()));
-    case ControlVerb::kList: return Reply(client, ListPage(request->cursor));
+    case ControlVerb::kDestinations:
+      return StartStream(client, StreamDestinations(targets_.store, targets_.book, targets_.destinations));
+    case ControlVerb::kList: return List(client, *request);
     case ControlVerb::kShow: {
-      const std::optional<QueueEntryView> entry = ShowQueued(targets_.store, request->message);
-      return Reply(client, entry.has_value() ? EncodeEntry(*entry) : EncodeError(NotFound(request->message)));
+      const std::optional<QueueEntryView> entry = ShowQueued(targets_.store, targets_.book, request->message);
+      return Reply(client, entry.has_value() ? EncodeEntry(*entry) : EncodeError(NotQueued(request->message)));
     }
-    case ControlVerb::kRetryAll: targets_.retry_all(); return Reply(client, EncodeDone());
-    case ControlVerb::kRetry:
-    case ControlVerb::kDelete: return StartChange(client, *request);
+    case ControlVerb::kExport: {
+      if (!targets_.store.Find(request->message).has_value()) {
+        return Reply(client, EncodeError(NotQueued(request->message)));
+      }
+      absl::StatusOr<StoredMessage> message = targets_.store.Open(request->message);
+      if (!message.ok()) return Reply(client, EncodeError(message.status()));
+      return StartStream(client, StreamExport(*std::move(message)));
+    }
+    case ControlVerb::kAct:
+      return request->message != MessageId{} ? StartAct(client, *request) : ActOnAll(client, *request);
   }
 }
 
-std::string ControlServer::ListPage(uint64_t cursor) {
-  QueuePage page;
-  size_t recipient_count = 0;
-  page.next_cursor = cursor;
-  while (page.next_cursor.has_value() && page.entries.size() < kPageEntriesMax &&
-         recipient_count < kPageRecipientsMax) {
-    QueuePage next = ListQueue(targets_.store, *page.next_cursor, 1);
-    page.message_count = next.message_count;
-    page.next_cursor = next.next_cursor;
-    for (QueueEntryView& entry : next.entries) {
-      recipient_count += entry.recipients.size();
-      page.entries.push_back(std::move(entry));
-    }
-  }
-  return EncodePage(page);
+void ControlServer::List(Client& client, const ControlRequest& request) {
+  const auto destination = FindDestination(targets_.book, request.destination);
+  if (!destination.ok()) return Reply(client, EncodeError(destination.status()));
+  Reply(client, EncodePage(ListQueue(targets_.store, targets_.book, *destination, request.cursor, kPage)));
 }
 
-void ControlServer::StartChange(Client& client, const ControlRequest& request) {
+void ControlServer::ActOnAll(Client& client, const ControlRequest& request) {
+  const auto destination = FindDestination(targets_.book, request.destination);
+  if (!destination.ok()) return Reply(client, EncodeError(destination.status()));
+  switch (targets_.act_on_all(request.action, *destination)) {
+    case QueueOperations::Answer::kStarted: return Reply(client, EncodeResult(ActResult::kBegun));
+    case QueueOperations::Answer::kBusy:
+      return Reply(client, EncodeError(absl::UnavailableError(
+                               "the gateway still carries out another wish for many messages; try again later")));
+    case QueueOperations::Answer::kNotFound:
+    case QueueOperations::Answer::kNothing: return Reply(client, EncodeResult(ActResult::kUnchanged));
+  }
+}
+
+void ControlServer::StartAct(Client& client, const ControlRequest& request) {
   client.state = State::kWaiting;
   client.request = request;
   client.started = false;
@@ -161,17 +176,17 @@ void ControlServer::StartChange(Client& client, const ControlRequest& request) {
   LookAgain(client);
 }
 
-// The relay may be busy with the message first, and then the log has to say what was asked for.
 void ControlServer::LookAgain(Client& client) {
   const MessageId message = client.request.message;
   if (!client.started) {
-    const std::optional<MailState> now = targets_.store.Find(message);
-    if (!now.has_value()) return Reply(client, EncodeError(NotFound(message)));
-    client.before = *now;
-    const auto& change = client.request.verb == ControlVerb::kRetry ? targets_.retry : targets_.remove;
-    client.started = change(message) == Relay::Answer::kStarted;
+    std::optional<MailState> now = targets_.store.Find(message);
+    if (!now.has_value()) return Reply(client, EncodeError(NotQueued(message)));
+    client.before = *std::move(now);
+    const QueueOperations::Answer answer = targets_.act(client.request.action, message);
+    if (answer == QueueOperations::Answer::kNothing) return Reply(client, EncodeResult(ActResult::kUnchanged));
+    client.started = answer == QueueOperations::Answer::kStarted;
   } else if (Shows(client)) {
-    return Reply(client, EncodeDone());
+    return Reply(client, EncodeResult(ActResult::kDone));
   }
   if (reactor_.now() >= client.deadline) {
     return Reply(client, EncodeError(client.started
@@ -184,12 +199,30 @@ void ControlServer::LookAgain(Client& client) {
 bool ControlServer::Shows(const Client& client) const {
   const std::optional<MailState> now = targets_.store.Find(client.request.message);
   if (!now.has_value()) return true;
-  if (client.request.verb == ControlVerb::kDelete) return false;
+  if (client.request.action == QueueAction::kDelete) return false;
   return !std::equal(now->recipients.begin(), now->recipients.end(), client.before.recipients.begin(),
                      client.before.recipients.end(), [](const QueuedRecipient& a, const QueuedRecipient& b) {
                        return a.state == b.state && a.attempt_count == b.attempt_count &&
                               a.next_attempt == b.next_attempt;
                      });
+}
+
+void ControlServer::StartStream(Client& client, std::unique_ptr<ControlStream> stream) {
+  client.state = State::kStreaming;
+  client.stream = std::move(stream);
+  ContinueStream(client);
+}
+
+void ControlServer::ContinueStream(Client& client) {
+  std::string line;
+  switch (client.stream->Next(line)) {
+    case ControlStream::Step::kNotYet: return reactor_.timers().Arm(client.timer, reactor_.now());  // in the next turn
+    case ControlStream::Step::kLastLine: client.stream.reset(); return Reply(client, line);
+    case ControlStream::Step::kLine:
+      reactor_.timers().Arm(client.timer, reactor_.now() + kIdleMax);
+      client.connection.output() += line;
+      client.connection.Flush();
+  }
 }
 
 void ControlServer::Reply(Client& client, std::string_view line) {

@@ -1,8 +1,8 @@
 // ControlServer lets the operator's commands look at the queue and change it while the gateway runs.
 //
 // The gateway owns it, on the relay's reactor and thread, and turns the reactor until closed() before it destroys it.
-// It answers a few clients, one request of each at a time, a page at a time, so that nobody holds up the relay; a
-// client that talks nonsense, never reads or falls silent loses its connection, and nobody else notices.
+// It answers a few clients, one request of each at a time, a page or a line at a time, so that nobody holds up the
+// relay; a client that talks nonsense, never reads or falls silent loses its connection, and nobody else notices.
 
 #ifndef POSTERN_GATEWAY_CONTROL_SERVER_H_
 #define POSTERN_GATEWAY_CONTROL_SERVER_H_
@@ -11,25 +11,31 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <string>
+#include <memory>
+#include <optional>
 #include <string_view>
+#include <vector>
 
 #include "gateway/control_protocol.h"
+#include "gateway/control_stream.h"
 #include "net/block_lender.h"
 #include "net/connection.h"
 #include "net/listener.h"
 #include "net/reactor.h"
+#include "relay/destination_book.h"
 #include "relay/mail_store.h"
-#include "relay/relay.h"
+#include "relay/queue_operations.h"
+#include "relay/queue_view.h"
 
 namespace postern {
 
 // What the server asks of the relay and the gateway, on the relay's thread.
 struct ControlTargets {
   MailStore& store;
-  std::function<Relay::Answer(MessageId)> retry;
-  std::function<Relay::Answer(MessageId)> remove;
-  std::function<void()> retry_all;
+  const DestinationBook& book;
+  std::function<QueueOperations::Answer(QueueAction, MessageId)> act;
+  std::function<QueueOperations::Answer(QueueAction, std::optional<uint32_t> destination)> act_on_all;
+  std::function<std::vector<DestinationStatus>()> destinations;  // of those with something to tell
   std::function<GatewayStatus()> status;
 };
 
@@ -51,21 +57,24 @@ class ControlServer final : private ListenerHandler, private ConnectionHandler {
  private:
   enum class State : uint8_t {
     kFree,
-    kReading,  // a request may come
-    kWaiting,  // for the relay: its effect has to show
+    kReading,    // a request may come
+    kWaiting,    // for the relay: its effect has to show
+    kStreaming,  // a reply of several lines goes out
     kClosing,
   };
   struct Client {
     ControlServer* server = nullptr;
     State state = State::kFree;
     Connection connection;
-    Timer timer;  // kReading: it is idle; kWaiting: look again
+    Timer timer;  // kReading: it is idle; kWaiting: look again; kStreaming: it reads nothing, or there is more to do
     bool peer_ended = false;
     // kWaiting:
     ControlRequest request;
     bool started = false;  // the relay has taken it
     MailState before;      // what must not stay as it is
     MonotonicTime deadline;
+    // kStreaming:
+    std::unique_ptr<ControlStream> stream;
   };
 
   void HandleAccepted(Socket socket, const SocketAddress& peer) override;
@@ -78,12 +87,17 @@ class ControlServer final : private ListenerHandler, private ConnectionHandler {
   Client& Of(Connection& connection);
   void Pump(Client& client);
   void Handle(Client& client, std::string_view line);
-  void StartChange(Client& client, const ControlRequest& request);
+  void HandleTimer(Client& client);
+  void List(Client& client, const ControlRequest& request);
+  void StartAct(Client& client, const ControlRequest& request);
+  void ActOnAll(Client& client, const ControlRequest& request);
+  // The relay may be busy with the message first, and then the log has to say what was asked for.
   void LookAgain(Client& client);
   bool Shows(const Client& client) const;
+  void StartStream(Client& client, std::unique_ptr<ControlStream> stream);
+  void ContinueStream(Client& client);
   void Reply(Client& client, std::string_view line);
   void Close(Client& client);
-  std::string ListPage(uint64_t cursor);
 
   Reactor& reactor_;
   const ControlTargets targets_;

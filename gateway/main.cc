@@ -12,6 +12,7 @@
 #include "gateway/command_doctor.h"
 #include "gateway/command_probe.h"
 #include "gateway/command_queue.h"
+#include "gateway/command_route.h"
 #include "gateway/command_serve.h"
 #include "gateway/config.h"
 #include "gateway/exit_code.h"
@@ -26,6 +27,7 @@ Examples:
   postern check --config /etc/postern.toml         every mistake, with its line
   postern serve --config /etc/postern.toml
   postern queue list --config /etc/postern.toml
+  postern route kim@example.org --config /etc/postern.toml
   postern doctor 0.0.0.0:25                        who has the port?
   postern probe mail.example.org                   who answers there?
 
@@ -79,6 +81,11 @@ class CommandLine {
                 [this](const Config& config) { return RunProbe(config, target_); });
     probe.add_option("HOST", target_, "HOST or HOST:PORT")->required();
 
+    CLI::App& route = Command(app_, "route", "Say which route an address takes, and where its mail would go now",
+                              [this](const Config& config) { return RunRoute(config, route_); });
+    route.add_option("ADDRESS", route_.addresses, "As kim@example.org; several are told one by one")->required();
+    route.add_flag("--json", route_.json, "For programs");
+
     AddQueue();
 
     app_.add_subcommand("version", "Say which Postern this is")->callback([this] { run_ = PrintVersion; });
@@ -112,40 +119,59 @@ class CommandLine {
   }
 
   void AddQueue() {
-    CLI::App& queue = *app_.add_subcommand("queue", "See what waits, have it tried again, delete it");
+    CLI::App& queue = *app_.add_subcommand("queue", "See what waits; have it tried again, held, deleted, returned");
     queue.require_subcommand(1);
     queue.footer(
         "\nAsks the running gateway of the configuration, or opens its store when none runs.\n\n"
-        "Examples:\n  postern queue list\n  postern queue list --json | jq '.messages[].id'\n"
-        "  postern queue show 0D5CP6GH3JR00\n  postern queue retry --all");
+        "Examples:\n"
+        "  postern queue list                              what waits for whom\n"
+        "  postern queue list far.example                  the messages that wait for it\n"
+        "  postern queue list --messages --json | jq '.messages[].id'\n"
+        "  postern queue show 0D5CP6GH3JR00\n"
+        "  postern queue retry far.example\n"
+        "  postern queue bounce 0D5CP6GH3JR00 0D5CP6GH3JR10\n"
+        "  postern queue export 0D5CP6GH3JR00 --output message.eml");
 
-    QueueLeaf(queue, "list", "All messages, with the state of each recipient", QueueVerb::kList);
+    CLI::App& list = QueueLeaf(queue, "list", "What waits, by destination", QueueVerb::kList);
+    list.add_option("DEST", queue_.targets, "The messages that wait for this destination")->expected(0, 1);
+    list.add_flag("--messages", queue_.messages, "All messages, with the state of each recipient");
     CLI::App& show = QueueLeaf(queue, "show", "One message, with the last reply for each recipient", QueueVerb::kShow);
-    CLI::App& retry =
-        QueueLeaf(queue, "retry", "Try a message again at once, failed recipients too", QueueVerb::kRetry);
-    CLI::App& remove = QueueLeaf(queue, "delete", "Delete a message for all recipients", QueueVerb::kDelete);
-    show.add_option("ID", queue_.id, "As `queue list` shows it")->required();
-    remove.add_option("ID", queue_.id, "As `queue list` shows it")->required();
-    CLI::App& which = *retry.add_option_group("Which");
-    which.add_option("ID", queue_.id, "As `queue list` shows it");
-    which.add_flag("--all", retry_all_, "All of the queue");
-    which.require_option(1);
+    show.add_option("ID", queue_.targets, "As `queue list --messages` shows it")->required()->expected(1);
+    CLI::App& send_out = QueueLeaf(queue, "export", "One message as it is stored, an .eml file", QueueVerb::kExport);
+    send_out.add_option("ID", queue_.targets, "As `queue list --messages` shows it")->required()->expected(1);
+    send_out.add_option("--output", queue_.output, "Where to; without it, standard output")->type_name("FILE");
+
+    QueueAct(queue, "retry", "Try at once, although the time for it has not come", QueueAction::kRetry);
+    QueueAct(queue, "hold", "Try no more until it is released", QueueAction::kHold);
+    QueueAct(queue, "release", "Try what is held, at once", QueueAction::kRelease);
+    QueueAct(queue, "delete", "Delete for all recipients; nobody is told", QueueAction::kDelete);
+    QueueAct(queue, "bounce", "Give up; the sender gets a report", QueueAction::kBounce);
   }
 
   CLI::App& QueueLeaf(CLI::App& queue, const std::string& name, const std::string& about, QueueVerb verb) {
     CLI::App& command = Command(queue, name, about, [this, verb](const Config& config) {
-      queue_.verb = verb == QueueVerb::kRetry && retry_all_ ? QueueVerb::kRetryAll : verb;
+      queue_.verb = verb;
       return RunQueue(config, queue_);
     });
-    command.add_flag("--json", queue_.json, "For programs");
+    if (verb != QueueVerb::kExport) command.add_flag("--json", queue_.json, "For programs");
     return command;
+  }
+
+  void QueueAct(CLI::App& queue, const std::string& name, const std::string& about, QueueAction action) {
+    CLI::App& command = QueueLeaf(queue, name, about, QueueVerb::kAct);
+    CLI::App& which = *command.add_option_group("Which");
+    which.add_option("TARGET", queue_.targets, "Ids of messages, or names of destinations as `queue list` shows them");
+    which.add_flag("--all", queue_all_, "All of the queue");
+    which.require_option(1);
+    command.parse_complete_callback([this, action] { queue_.action = action; });
   }
 
   CLI::App app_{"Postern, an SMTP gateway that owns its port and loses no mail.", "postern"};
   std::string file_;
   std::string target_;
+  RouteCommand route_;
   QueueCommand queue_;
-  bool retry_all_ = false;
+  bool queue_all_ = false;
   std::function<int()> run_;
 };
 

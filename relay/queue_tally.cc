@@ -1,7 +1,9 @@
 #include "relay/queue_tally.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
+#include <utility>
 
 namespace postern {
 namespace {
@@ -11,9 +13,7 @@ size_t TotalOf(const auto& tally) { return std::accumulate(tally.counts.begin(),
 }  // namespace
 
 bool QueueTally::Step(size_t place_count) {
-  if (store_.Walk(cursor_, place_count, [this](const MailView& mail) { Count(mail); })) return true;
-  Rank();
-  return false;
+  return store_.Walk(cursor_, place_count, [this](const MailView& mail) { Count(mail); });
 }
 
 void QueueTally::Count(const MailView& mail) {
@@ -42,15 +42,21 @@ void QueueTally::Count(const MailView& mail) {
   }
 }
 
-void QueueTally::Rank() {
+void QueueTally::Rank(std::optional<std::vector<DestinationStatus>> statuses) {
+  statuses_ = std::move(statuses);
+  if (statuses_.has_value()) std::ranges::sort(*statuses_, {}, &DestinationStatus::destination);
   for (uint32_t i = 0; i < tallies_.size(); ++i) {
-    if (book_.entry(i).used && TotalOf(tallies_[i]) > 0) ranks_.push_back(i);
+    if (TotalOf(tallies_[i]) > 0) ranks_.push_back(i);
   }
-  std::stable_sort(ranks_.begin(), ranks_.end(),
-                   [this](uint32_t a, uint32_t b) { return TotalOf(tallies_[a]) > TotalOf(tallies_[b]); });
+  std::ranges::stable_sort(ranks_, std::greater(), [this](uint32_t i) { return TotalOf(tallies_[i]); });
 }
 
-std::optional<DestinationView> QueueTally::Next(const StatusOf& status_of) {
+const DestinationStatus* QueueTally::StatusOf(uint32_t destination) const {
+  const auto status = std::ranges::lower_bound(*statuses_, destination, {}, &DestinationStatus::destination);
+  return status != statuses_->end() && status->destination == destination ? &*status : nullptr;
+}
+
+std::optional<DestinationView> QueueTally::Next() {
   // What was removed since the last step has nothing in the queue any more.
   while (told_count_ < ranks_.size() && !book_.entry(ranks_[told_count_]).used) ++told_count_;
   if (told_count_ == ranks_.size()) return std::nullopt;
@@ -62,10 +68,12 @@ std::optional<DestinationView> QueueTally::Next(const StatusOf& status_of) {
                        .held_count = tally.counts[kHeldColumn],
                        .report_due_count = tally.counts[kReportColumn],
                        .oldest = tally.oldest.born()};
-  if (status_of) {
-    const DestinationStatus status = status_of(destination);
-    view.live = {.active_count = status.active_count, .down = status.down, .probe_at = status.probe_at};
-    view.last_error = status.last_error;
+  if (statuses_.has_value()) {
+    view.live.emplace();
+    if (const DestinationStatus* status = StatusOf(destination); status != nullptr) {
+      view.live = {.active_count = status->active_count, .down = status->down, .probe_at = status->probe_at};
+      view.last_error = status->last_error;
+    }
   }
   if (view.last_error.empty() && tally.sample != MessageId{}) {
     view.last_error = store_.LastText(tally.sample, tally.sample_recipient);

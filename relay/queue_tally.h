@@ -9,7 +9,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,17 +43,17 @@ struct DestinationView {
 
 class QueueTally {
  public:
-  using StatusOf = std::function<DestinationStatus(uint32_t destination)>;
-
   // Both outlive it.
   QueueTally(MailStore& store, const DestinationBook& book) : store_(store), book_(book) {}
 
   // Looks at up to `place_count` places of the queue; false when it has seen all of it.
   bool Step(size_t place_count);
 
-  // After the last step, the destinations that have something in the queue, one with each call: those with the most
-  // messages first. `status_of` is empty when no gateway runs.
-  std::optional<DestinationView> Next(const StatusOf& status_of);
+  // After the last step: puts the destinations that have something in the queue into order, those with the most
+  // messages first. `statuses` is what a running gateway has to tell of some of them; nothing when none runs.
+  void Rank(std::optional<std::vector<DestinationStatus>> statuses);
+  // After Rank(), one of them with each call.
+  std::optional<DestinationView> Next();
 
  private:
   enum Column : size_t { kWaitingColumn, kDeferredColumn, kHeldColumn, kReportColumn, kColumnCount };
@@ -69,7 +68,7 @@ class QueueTally {
   };
 
   void Count(const MailView& mail);
-  void Rank();
+  const DestinationStatus* StatusOf(uint32_t destination) const;
 
   MailStore& store_;
   const DestinationBook& book_;
@@ -77,6 +76,7 @@ class QueueTally {
   std::vector<Tally> tallies_;   // beside the book's entries
   std::vector<uint32_t> ranks_;  // indices of those that are to be told
   size_t told_count_ = 0;
+  std::optional<std::vector<DestinationStatus>> statuses_;  // by destination
 };
 
 }  // namespace postern

@@ -9,14 +9,14 @@
 namespace postern {
 namespace {
 
-std::string ReportDue(RecipientState state, const EnvelopeHead& head, const Recipient& recipient) {
-  if (state == RecipientState::kArrived) return "success to the sender";
+std::string DueText(RecipientState state, const EnvelopeHead& head, const Recipient& recipient) {
+  if (state == RecipientState::kArrived) return "success report to the sender";
   if (state != RecipientState::kFailed) return {};
   switch (FailureDuty(head, recipient)) {
     case Duty::kNone: return {};
-    case Duty::kReport: return "failure to the sender";
-    case Duty::kPostmaster: return "failure to postmaster";
-    case Duty::kDeadLetter: return "into the dead letters";
+    case Duty::kReport: return "failure report to the sender";
+    case Duty::kPostmaster: return "failure report to postmaster";
+    case Duty::kDeadLetter: return "to the dead letters";
   }
   return {};
 }
@@ -82,7 +82,7 @@ std::optional<QueueEntryView> ShowQueued(MailStore& store, const DestinationBook
   for (size_t i = 0; i < view.recipients.size(); ++i) {
     const Recipient& recipient = envelope->recipients[i];
     view.recipients[i].address = recipient.address;
-    view.recipients[i].report_due = ReportDue(view.recipients[i].status.state, *envelope, recipient);
+    view.recipients[i].due = DueText(view.recipients[i].status.state, *envelope, recipient);
   }
   return view;
 }

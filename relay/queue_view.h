@@ -44,8 +44,8 @@ struct QueueRecipientView {
   std::string address{};
   std::string destination{};  // its name
   QueuedRecipient status{};
-  std::string text{};        // the last reply, or reason
-  std::string report_due{};  // which report is to be made: "failure to the sender"; empty when none is
+  std::string text{};  // the last reply, or reason
+  std::string due{};   // what is still to be done for one who is not to be tried any more; empty when nothing is
 };
 
 struct QueueEntryView {

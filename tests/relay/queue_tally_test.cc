@@ -62,12 +62,14 @@ class QueueTallyTest : public testing::Test {
     }
     return mail.id;
   }
-  std::vector<DestinationView> Tallied(const QueueTally::StatusOf& status_of = nullptr, size_t step = 2) {
+  std::vector<DestinationView> Tallied(std::optional<std::vector<DestinationStatus>> statuses = std::nullopt,
+                                       size_t step = 2) {
     QueueTally tally(store_, book_);
     while (tally.Step(step)) {
     }
+    tally.Rank(std::move(statuses));
     std::vector<DestinationView> views;
-    while (std::optional<DestinationView> view = tally.Next(status_of)) views.push_back(*std::move(view));
+    while (std::optional<DestinationView> view = tally.Next()) views.push_back(*std::move(view));
     return views;
   }
 
@@ -133,18 +135,23 @@ TEST_F(QueueTallyTest, TheLastErrorIsThatOfTheLatestAttempt) {
 
 TEST_F(QueueTallyTest, ARunningGatewayKnowsMore) {
   Add({{"far.example", kWaiting}});
+  Add({{"far.example", kWaiting}});
+  Add({{"near.example", kDeferred}});
+  const uint32_t elsewhere = book_.Find("a@elsewhere.example");
   const uint32_t far = book_.Find("a@far.example");
-  const std::vector<DestinationView> views = Tallied([far](uint32_t destination) {
-    EXPECT_EQ(destination, far);
-    return DestinationStatus{
-        .destination = destination, .active_count = 3, .down = true, .probe_at = {77}, .last_error = "refused"};
-  });
-  ASSERT_EQ(views.size(), 1u);
+  const std::vector<DestinationView> views = Tallied(std::vector<DestinationStatus>{
+      {.destination = elsewhere, .active_count = 9},
+      {.destination = far, .active_count = 3, .down = true, .probe_at = {77}, .last_error = "refused"}});
+  ASSERT_EQ(views.size(), 2u);
   ASSERT_TRUE(views[0].live.has_value());
   EXPECT_EQ(views[0].live->active_count, 3u);
   EXPECT_TRUE(views[0].live->down);
   EXPECT_EQ(views[0].live->probe_at.us, 77);
   EXPECT_EQ(views[0].last_error, "refused");
+  ASSERT_TRUE(views[1].live.has_value());
+  EXPECT_EQ(views[1].live->active_count, 0u);
+  EXPECT_FALSE(views[1].live->down);
+  EXPECT_EQ(views[1].last_error.substr(0, 6), "451 of") << "what the gateway does not know, the log does";
 }
 
 TEST_F(QueueTallyTest, ADestinationMayGoBetweenTwoSteps) {
@@ -153,9 +160,10 @@ TEST_F(QueueTallyTest, ADestinationMayGoBetweenTwoSteps) {
   QueueTally tally(store_, book_);
   while (tally.Step(1)) {
   }
+  tally.Rank(std::nullopt);
   book_.Remove(book_.Find("a@far.example"));
-  EXPECT_EQ(tally.Next(nullptr)->name, "near.example");
-  EXPECT_FALSE(tally.Next(nullptr).has_value());
+  EXPECT_EQ(tally.Next()->name, "near.example");
+  EXPECT_FALSE(tally.Next().has_value());
 }
 
 // The promise to operators is a second; this leaves most of it to the way there and back.
@@ -171,7 +179,7 @@ TEST_F(QueueTallyTest, AMillionMessagesTakeAFractionOfASecond) {
                             .recipients = {{.state = kDeferred, .destination = destinations[i % kDestinationCount]}}});
   }
   const auto begin = std::chrono::steady_clock::now();
-  const std::vector<DestinationView> views = Tallied(nullptr, 4096);
+  const std::vector<DestinationView> views = Tallied(std::nullopt, 4096);
   const auto took = std::chrono::steady_clock::now() - begin;
   ASSERT_EQ(views.size(), kDestinationCount);
   size_t count = 0;
