@@ -1,311 +1,250 @@
-// The courier on a real reactor and real loopback sockets, against a server that follows a script.
+// The courier and its connections: which host, how many, for how long. On real loopback sockets.
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <atomic>
-#include <deque>
-#include <functional>
-#include <mutex>
+#include <chrono>
 #include <string>
-#include <thread>
-#include <vector>
 
-#include "absl/log/check.h"
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "net/reactor.h"
 #include "relay/smtp_courier.h"
+#include "tests/relay/courier_fixture_posix.h"
 
 namespace postern {
 namespace {
 
-// One connection after the other, each on a thread; `answer` says what to reply to a line ("" for nothing, "!" to hang
-// up).
-class Server {
- public:
-  using Answer = std::function<std::string(std::string_view line, int connection)>;
-  explicit Server(Answer answer) : answer_(std::move(answer)) {
-    listener_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    PCHECK(bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0);
-    listen(listener_, 16);
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port = ntohs(address.sin_port);
-    acceptor_ = std::thread([this] { AcceptAll(); });
-  }
-  ~Server() {
-    shutdown(listener_, SHUT_RDWR);
-    acceptor_.join();
-    for (std::thread& thread : threads_) thread.join();
-    close(listener_);
-  }
+using Server = ScriptedServer;
 
-  uint16_t port = 0;
-  std::atomic<int> connection_count{0};
-  std::string heard() {
-    const std::lock_guard lock(mutex_);
-    return heard_;
-  }
-
- private:
-  void AcceptAll() {
-    for (;;) {
-      const int fd = accept(listener_, nullptr, nullptr);
-      if (fd < 0) return;
-      const int number = connection_count++;
-      threads_.emplace_back([this, fd, number] { Serve(fd, number); });
-    }
-  }
-  void Serve(int fd, int number) {
-    std::string input;
-    bool body = false;
-    if (!Say(fd, answer_("", number))) return;
-    char bytes[4096];
-    for (;;) {
-      const ssize_t size = recv(fd, bytes, sizeof bytes, 0);
-      if (size <= 0) break;
-      input.append(bytes, static_cast<size_t>(size));
-      size_t end;
-      while ((end = input.find("\r\n")) != std::string::npos) {
-        const std::string line = input.substr(0, end);
-        input.erase(0, end + 2);
-        {
-          const std::lock_guard lock(mutex_);
-          absl::StrAppend(&heard_, line, "\n");
-        }
-        if (body && line != ".") continue;
-        const std::string reply = answer_(line, number);
-        body = absl::StartsWith(reply, "354");
-        if (!Say(fd, reply)) return;
-      }
-    }
-    close(fd);
-  }
-  static bool Say(int fd, const std::string& reply) {
-    if (reply == "!") {
-      close(fd);
-      return false;
-    }
-    const std::string bytes = reply.empty() ? "" : reply + "\r\n";
-    send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    return true;
-  }
-
-  const Answer answer_;
-  int listener_;
-  std::thread acceptor_;
-  std::vector<std::thread> threads_;
-  std::mutex mutex_;
-  std::string heard_;
-};
-
-std::string Polite(std::string_view line) {
-  if (line.empty()) return "220 hello";
-  if (absl::StartsWith(line, "EHLO")) return "250-hello\r\n250 PIPELINING";
-  if (line == "DATA") return "354 go";
-  if (line == "QUIT") return "221 bye";
-  return "250 ok";
-}
-
-class TextBody final : public MessageBody {
- public:
-  explicit TextBody(size_t piece_count) : rest_(piece_count) {}
-  absl::StatusOr<std::string_view> Next() override {
-    if (rest_ == 0) return std::string_view();
-    --rest_;
-    return std::string_view("hello world\r\n.\r\n");
-  }
-
- private:
-  size_t rest_;
-};
-
-class NoResolver final : public Resolver {
- public:
-  bool TryStart(Question& question) override {
-    if (question.host == "silent") question.begun = true;
-    if (question.host == "silent" || question.host == "behind") return true;  // never answered
-    question.addresses.clear();
-    question.error = question.host == "good" ? "" : "no such host";
-    if (question.host == "good") question.addresses = {"127.0.0.1"};
-    asked_.push_back(&question);
-    return true;
-  }
-  Question* TryTakeDone() override {
-    if (asked_.empty()) return nullptr;
-    Question* question = asked_.back();
-    asked_.pop_back();
-    return question;
-  }
-  bool HasDone() const override { return !asked_.empty(); }
-
- private:
-  std::vector<Question*> asked_;
-};
-
-class CourierTest : public testing::Test, public AttemptListener, public DeliveryListener {
- protected:
-  CourierTest() : poller_(MakeSystemPoller()), reactor_(*poller_, clock_) { options_.client.hostname = "us.example"; }
-
-  void Open() { courier_ = std::make_unique<SmtpCourier>(options_, *poller_, resolver_, *this, clock_); }
-  const Route& To(std::vector<HostPort> hosts) {
-    Route& route = routes_.emplace_back();
-    route.kind = RouteKind::kNextHop;
-    route.next_hops = std::move(hosts);
-    return route;
-  }
-  HostPort At(const Server& server) { return {"127.0.0.1", server.port}; }
-  void Give(const Route& route, size_t piece_count = 1) {
-    auto attempt = std::make_unique<Attempt>();
-    attempt->message = {++last_id_ << 8};
-    attempt->envelope.sender = "a@sender.example";
-    attempt->recipients = {Recipient{.address = "b@there.example"}};
-    attempt->indices = {0};
-    attempt->attempt_counts = {0};
-    attempt->stored.body_size = piece_count * 16;
-    attempt->stored.body = std::make_unique<TextBody>(piece_count);
-    courier_->Start(*attempt, route, *this);
-    attempts_.push_back(std::move(attempt));
-  }
-  void HandleAttemptDone(Attempt& attempt, Scheduler::Finish finish) override {
-    finished_.push_back({&attempt, finish});
-  }
-  void HandleDelivery(const DeliveryEvent& event) override { events_.push_back(event.kind); }
-  void RunUntil(const std::function<bool()>& done) {
-    const MonotonicTime end = clock_.Monotonic() + std::chrono::seconds(10);
-    while (!done() && clock_.Monotonic() < end) {
-      courier_->Turn();
-      reactor_.Turn(std::chrono::milliseconds(5));
-    }
-    ASSERT_TRUE(done());
-  }
-  void RunUntilFinished(size_t count) {
-    RunUntil([this, count] { return finished_.size() >= count; });
-  }
-  void RunUntilClosed() {
-    courier_->StopKeeping();
-    RunUntil([this] { return courier_->closed(); });
-  }
-  Fate fate(size_t i) { return finished_[i].attempt->results[0].fate; }
-
-  struct Finished {
-    Attempt* attempt;
-    Scheduler::Finish finish;
-  };
-  SystemClock clock_;
-  std::unique_ptr<Poller> poller_;
-  Reactor reactor_;
-  NoResolver resolver_;
-  CourierOptions options_;
-  std::unique_ptr<SmtpCourier> courier_;
-  std::vector<std::unique_ptr<Attempt>> attempts_;
-  std::vector<Finished> finished_;
-  std::vector<DeliveryEventKind> events_;
-  std::deque<Route> routes_;
-  uint64_t last_id_ = 0;
-};
+std::string PoliteServer(std::string_view line, int) { return Polite(line); }
+std::string Silent(std::string_view, int) { return ""; }
 
 TEST_F(CourierTest, KeepsAConnectionForEightMessages) {
-  Server server([](std::string_view line, int) { return Polite(line); });
+  Server server(PoliteServer);
   Open();
   const Route& route = To({At(server)});
   for (size_t i = 1; i <= 9; ++i) {
-    Give(route);
-    RunUntilFinished(i);
-    EXPECT_EQ(fate(i - 1), Fate::kDelivered);
-    EXPECT_EQ(finished_.back().finish, Scheduler::Finish::kAnswered);
-    for (int turn = 0; turn < 3; ++turn) {
-      courier_->Turn();
-      reactor_.Turn(std::chrono::milliseconds(5));
-    }
+    EXPECT_TRUE(AllDelivered(SendAndSettle(route)));
+    EXPECT_EQ(ends_.back(), AttemptEnd::kAnswered);
   }
   EXPECT_EQ(server.connection_count, 2);
   RunUntilClosed();
-  EXPECT_TRUE(absl::StrContains(server.heard(), "\nQUIT\n"));
+  EXPECT_EQ(server.Count("QUIT\n"), 2);
+}
+
+TEST_F(CourierTest, WithoutALimitItIsKeptForAll) {
+  Server server(PoliteServer);
+  Open();
+  Route& route = To({At(server)});
+  route.messages_per_connection_max = 0;
+  for (size_t i = 1; i <= 20; ++i) EXPECT_TRUE(AllDelivered(SendAndSettle(route)));
+  EXPECT_EQ(server.connection_count, 1);
+  RunUntilClosed();
+}
+
+TEST_F(CourierTest, ThePeerMayAllowFewer) {
+  Server server([](std::string_view line, int) {
+    return absl::StartsWith(line, "EHLO") ? std::string("250-hello\r\n250 LIMITS MAILMAX=2") : Polite(line);
+  });
+  Open();
+  const Route& route = To({At(server)});
+  for (size_t i = 1; i <= 5; ++i) EXPECT_TRUE(AllDelivered(SendAndSettle(route)));
+  RunUntilClosed();
+  EXPECT_EQ(server.connection_count, 3);
+}
+
+TEST_F(CourierTest, AKeptConnectionIsForItsOwnDestination) {
+  Server server(PoliteServer);
+  dns_.SetMx("a.example", {{10, "mail.example"}});
+  dns_.SetMx("b.example", {{10, "mail.example"}});
+  dns_.SetAddresses("mail.example", {"127.0.0.1"});
+  Open();
+  const Route& route = Mx(server.port);
+  SendAndSettle(route, {.domain = "a.example", .destination = 1});
+  SendAndSettle(route, {.domain = "a.example", .destination = 1});
+  EXPECT_EQ(server.connection_count, 1);
+  SendAndSettle(route, {.domain = "b.example", .destination = 1});  // the number is another domain's now
+  EXPECT_EQ(server.connection_count, 2);
+  SendAndSettle(route, {.domain = "a.example", .destination = 2});
+  EXPECT_EQ(server.connection_count, 3);
+  RunUntilClosed();
 }
 
 TEST_F(CourierTest, SeveralAtOnceAndLargeOnes) {
-  Server server([](std::string_view line, int) { return Polite(line); });
+  Server server(PoliteServer);
   Open();
   const Route& route = To({At(server)});
-  for (int i = 0; i < 5; ++i) Give(route, 20'000);
+  for (int i = 0; i < 5; ++i) Give(route, {.piece_count = 20'000});
   RunUntilFinished(5);
-  for (size_t i = 0; i < 5; ++i) EXPECT_EQ(fate(i), Fate::kDelivered);
+  for (const auto& attempt : attempts_) EXPECT_TRUE(AllDelivered(*attempt));
   EXPECT_EQ(server.connection_count, 5);
   RunUntilClosed();
 }
 
-TEST_F(CourierTest, TriesTheNextHostInTheSameAttempt) {
+TEST_F(CourierTest, TriesTheNextExchangeInTheSameAttempt) {
   Server refusing([](std::string_view, int) { return std::string("554 not today"); });
-  Server hanging_up([](std::string_view line, int) { return line.empty() ? std::string("!") : Polite(line); });
-  Server shutting_at_mail([](std::string_view line, int) {
-    return absl::StartsWith(line, "MAIL") ? std::string("421 going down") : Polite(line);
-  });
-  Server good([](std::string_view line, int) { return Polite(line); });
-  uint16_t closed_port;
-  {
-    closed_port = Server([](std::string_view, int) { return std::string(); }).port;
-  }
+  const uint16_t port = refusing.port;
+  Server busy([](std::string_view, int) { return std::string("421 too many of you"); }, "127.0.0.2", port);
+  Server hanging_up([](std::string_view line, int) { return line.empty() ? std::string("!") : Polite(line); },
+                    "127.0.0.3", port);
+  Server rude([](std::string_view line, int) { return line.empty() ? Polite(line) : std::string("550 go away"); },
+              "127.0.0.4", port);
+  Server shutting_at_mail(
+      [](std::string_view line, int) {
+        return absl::StartsWith(line, "MAIL") ? std::string("421 going down") : Polite(line);
+      },
+      "127.0.0.5", port);
+  Server good(PoliteServer, "127.0.0.7", port);
+  dns_.SetMx("example.org", {{1, "refusing"},
+                             {2, "busy"},
+                             {3, "hanging-up"},
+                             {4, "rude"},
+                             {5, "shutting"},
+                             {6, "nobody"},
+                             {7, "gone"},
+                             {8, "good"},
+                             {9, "better-not"}});
+  const char* const names[] = {"refusing", "busy", "hanging-up", "rude", "shutting", "nobody"};
+  const char* const addresses[] = {"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6"};
+  for (int i = 0; i < 6; ++i) dns_.SetAddresses(names[i], {addresses[i]});
+  dns_.SetAddresses("good", {"127.0.0.7"});
+  dns_.SetAddresses("better-not", {"127.0.0.8"});
   Open();
-  Give(To({{"127.0.0.1", closed_port},
-           {"bad", 25},
-           At(refusing),
-           At(hanging_up),
-           At(shutting_at_mail),
-           {"good", good.port}}));
-  RunUntilFinished(1);
-  EXPECT_EQ(fate(0), Fate::kDelivered);
-  EXPECT_EQ(std::count(events_.begin(), events_.end(), DeliveryEventKind::kConnectFailed), 5);
+  const Attempt& attempt = Send(Mx(port), {.domain = "example.org"});
+  EXPECT_TRUE(AllDelivered(attempt));
+  EXPECT_EQ(attempt.host, absl::StrCat("127.0.0.7:", port));
+  EXPECT_EQ(Count(DeliveryEventKind::kConnectFailed), 6);
+  EXPECT_EQ(ends_[0], AttemptEnd::kAnswered);
+  RunUntilClosed();
+  EXPECT_TRUE(absl::StrContains(rude.heard(), "EHLO us.example\nHELO us.example\n"));
+}
+
+TEST_F(CourierTest, WhatAHostSaysOfTheMessageIsNoReasonToTryTheNext) {
+  Server refusing([](std::string_view line, int) {
+    return absl::StartsWith(line, "MAIL") ? std::string("451 4.3.0 later") : Polite(line);
+  });
+  Server good(PoliteServer);
+  Open();
+  const Attempt& attempt = Send(To({At(refusing), At(good)}));
+  EXPECT_EQ(FateOf(attempt), Fate::kDeferred);
+  EXPECT_EQ(attempt.results[0].reply.code, 451);
+  EXPECT_EQ(ends_[0], AttemptEnd::kAnswered);
+  EXPECT_EQ(good.connection_count, 0);
   RunUntilClosed();
 }
 
 TEST_F(CourierTest, WhenNobodyAnswersTheDestinationIsUnreachable) {
-  uint16_t closed_port;
-  {
-    closed_port = Server([](std::string_view, int) { return std::string(); }).port;
-  }
   Open();
-  Give(To({{"127.0.0.1", closed_port}}));
-  RunUntilFinished(1);
-  EXPECT_EQ(fate(0), Fate::kDeferred);
-  EXPECT_EQ(finished_[0].finish, Scheduler::Finish::kUnreachable);
-  EXPECT_TRUE(absl::StrContains(attempts_[0]->results[0].reply.text, "refused")) << attempts_[0]->results[0].reply.text;
+  const Attempt& attempt = Send(To({{"127.0.0.1", ClosedPort()}}));
+  EXPECT_EQ(FateOf(attempt), Fate::kDeferred);
+  EXPECT_EQ(ends_[0], AttemptEnd::kUnreachable);
+  EXPECT_TRUE(absl::StrContains(attempt.results[0].reply.text, "refused")) << attempt.results[0].reply.text;
   EXPECT_TRUE(courier_->closed());
 }
 
-TEST_F(CourierTest, ANameThatIsNotAnsweredIsGivenUp) {
-  Server server([](std::string_view line, int) { return Polite(line); });
-  options_.connect_timeout = std::chrono::milliseconds(30);
+TEST_F(CourierTest, WhatDnsSaysOfADomain) {
+  dns_.SetMx("null.example", {{0, ""}});
+  dns_.Set("ill.example", DnsType::kMx, DnsStatus::kFailed);
   Open();
-  Give(To({{"silent", 25}}));
-  RunUntilFinished(1);
-  EXPECT_EQ(finished_[0].finish, Scheduler::Finish::kUnreachable);
-  Give(To({{"behind", 25}}));  // nobody has even begun with it: our own fault
-  RunUntilFinished(2);
-  EXPECT_EQ(finished_[1].finish, Scheduler::Finish::kNeither);
-  EXPECT_TRUE(attempts_[1]->untried);
-  Give(To({{"silent", 25}, {"behind", 25}, At(server)}));
-  RunUntilFinished(3);
-  EXPECT_EQ(fate(2), Fate::kDelivered);
+  const Route& route = Mx(25);
+  EXPECT_EQ(FateOf(Send(route, {.domain = "null.example"})), Fate::kRefused);
+  EXPECT_EQ(attempts_[0]->results[0].reply.code, 556);
+  EXPECT_EQ(ends_[0], AttemptEnd::kAnswered);
+  EXPECT_TRUE(events_.empty()) << "the relay tells of recipients that are refused";
+  EXPECT_EQ(FateOf(Send(route, {.domain = "ill.example"})), Fate::kDeferred);
+  EXPECT_EQ(ends_[1], AttemptEnd::kUnreachable);
+  ASSERT_EQ(events_.size(), 1u);
+  EXPECT_EQ(event_texts_[0],
+            "ill.example ill.example cannot look up the mail exchanges of ill.example: SERVFAIL from 192.0.2.53:53");
+  EXPECT_TRUE(courier_->closed());
+}
+
+TEST_F(CourierTest, OurselvesAmongTheExchanges) {
+  Server ourselves(PoliteServer);
+  options_.own_addresses = {*SocketAddress::Parse(absl::StrCat("127.0.0.1:", ourselves.port))};
+  dns_.SetMx("example.org", {{10, "alias.example"}});
+  dns_.SetAddresses("alias.example", {"127.0.0.1"});
+  Open();
+  const Attempt& attempt = Send(Mx(ourselves.port), {.domain = "example.org"});
+  EXPECT_EQ(FateOf(attempt), Fate::kRefused);
+  EXPECT_EQ(attempt.results[0].reply.enhanced, "5.4.6");
+  EXPECT_EQ(ourselves.connection_count, 0);
+}
+
+TEST_F(CourierTest, NamedHostsShareTheWork) {
+  Server one(PoliteServer);
+  Server two(PoliteServer);
+  Open();
+  Route& route = To({At(one), At(two)});
+  route.messages_per_connection_max = 1;
+  for (size_t i = 1; i <= 6; ++i) Send(route);
+  EXPECT_EQ(one.connection_count, 3);
+  EXPECT_EQ(two.connection_count, 3);
   RunUntilClosed();
 }
 
-TEST_F(CourierTest, AStopDoesNotWaitForAName) {
+TEST_F(CourierTest, AHostThatFailedIsTriedAfterAllOthers) {
+  Server good(PoliteServer);
   Open();
-  Give(To({{"silent", 25}}));
-  courier_->Turn();
+  Route& route = To({{"127.0.0.1", ClosedPort()}, At(good)});
+  route.messages_per_connection_max = 1;
+  for (size_t i = 1; i <= 6; ++i) EXPECT_TRUE(AllDelivered(Send(route)));
+  EXPECT_EQ(good.connection_count, 6);
+  EXPECT_EQ(Count(DeliveryEventKind::kConnectFailed), 1);
+  RunUntilClosed();
+}
+
+TEST_F(CourierTest, TheLimitOfAHostCountsForAllDestinations) {
+  std::atomic<bool> go{false};
+  Server server([&go](std::string_view line, int) {
+    while (line == "DATA" && !go) std::this_thread::yield();
+    return Polite(line);
+  });
+  dns_.SetMx("a.example", {{10, "mail.example"}});
+  dns_.SetMx("b.example", {{10, "mail.example"}});
+  dns_.SetAddresses("mail.example", {"127.0.0.1"});
+  Open();
+  Route& route = Mx(server.port);
+  route.connection_count_max = 1;
+  Give(route, {.domain = "a.example", .destination = 1});
+  RunUntil([&] { return absl::StrContains(server.heard(), "DATA"); });
+  Give(route, {.domain = "b.example", .destination = 2});
+  RunUntilFinished(1);
+  EXPECT_EQ(ends_[0], AttemptEnd::kUntried);
+  EXPECT_TRUE(attempts_[1]->results.empty());
+  go = true;
+  RunUntilFinished(2);
+  EXPECT_TRUE(AllDelivered(*attempts_[0]));
+  for (int turn = 0; turn < 3; ++turn) RunOnce();
+
+  // The connection is kept for one domain; another of the same route need not wait for its end.
+  EXPECT_TRUE(AllDelivered(SendAndSettle(route, {.domain = "b.example", .destination = 2})));
+  EXPECT_EQ(server.connection_count, 1);
+  // Another route may have other rules.
+  Route& other = Mx(server.port);
+  other.connection_count_max = 1;
+  Send(other, {.domain = "a.example", .destination = 3});
+  EXPECT_EQ(ends_.back(), AttemptEnd::kUntried);
+  EXPECT_EQ(server.connection_count, 1);
+  RunUntilClosed();
+}
+
+TEST_F(CourierTest, AFullHostIsPassedOver) {
+  Server full([](std::string_view line, int) { return line == "DATA" ? std::string() : Polite(line); });
+  Server free(PoliteServer);
+  Open();
+  Route& route = To({At(full), At(free)});
+  route.connection_count_max = 1;
+  route.messages_per_connection_max = 1;
+  Give(route);
+  RunUntil([&] { return absl::StrContains(full.heard(), "DATA"); });
+  for (int i = 0; i < 3; ++i) {
+    const Attempt& attempt = Give(route);
+    RunUntilFinished(static_cast<size_t>(i) + 1);
+    EXPECT_TRUE(AllDelivered(attempt));
+    RunUntil([&] { return courier_->connection_count() == 1; });
+  }
+  EXPECT_EQ(free.connection_count, 3);
   courier_->Abort();
-  ASSERT_EQ(finished_.size(), 1u);
-  EXPECT_EQ(finished_[0].finish, Scheduler::Finish::kNeither);
-  EXPECT_FALSE(attempts_[0]->untried);
-  EXPECT_TRUE(courier_->closed());
+  RunUntil([this] { return courier_->closed(); });
 }
 
 TEST_F(CourierTest, AKeptConnectionThatDiedIsNoFailure) {
@@ -316,14 +255,23 @@ TEST_F(CourierTest, AKeptConnectionThatDiedIsNoFailure) {
   });
   Open();
   const Route& route = To({At(server)});
-  Give(route);
-  RunUntilFinished(1);
-  RunUntil([this] { return courier_->connection_count() == 1; });
-  Give(route);
-  RunUntilFinished(2);
-  EXPECT_EQ(fate(1), Fate::kDelivered);
+  SendAndSettle(route);
+  EXPECT_TRUE(AllDelivered(Send(route)));
   EXPECT_EQ(server.connection_count, 2);
+  EXPECT_EQ(Count(DeliveryEventKind::kConnectFailed), 0);
   RunUntilClosed();
+}
+
+TEST_F(CourierTest, APeerThatLeavesAnIdleConnectionLeavesNothingBehind) {
+  Server server(
+      [](std::string_view line, int) { return line == "." ? std::string("250 ok\r\n421 bye") : Polite(line); });
+  Open();
+  const Route& route = To({At(server)});
+  EXPECT_TRUE(AllDelivered(Send(route)));
+  RunUntil([this] { return courier_->closed(); });
+  EXPECT_TRUE(AllDelivered(Send(route)));
+  RunUntil([this] { return courier_->closed(); });
+  EXPECT_EQ(Count(DeliveryEventKind::kConnectFailed), 0);
 }
 
 TEST_F(CourierTest, LearnsThatAHostTakesOneMessageAConnection) {
@@ -334,59 +282,69 @@ TEST_F(CourierTest, LearnsThatAHostTakesOneMessageAConnection) {
   });
   Open();
   const Route& route = To({At(server)});
-  for (size_t i = 1; i <= 4; ++i) {
-    Give(route);
-    RunUntilFinished(i);
-    EXPECT_EQ(fate(i - 1), Fate::kDelivered) << i;
-  }
+  for (size_t i = 1; i <= 4; ++i) EXPECT_TRUE(AllDelivered(SendAndSettle(route)));
   RunUntilClosed();
   EXPECT_EQ(server.connection_count, 4);
+  EXPECT_EQ(server.Count("MAIL "), 5) << "503 was heard once";
 }
 
 TEST_F(CourierTest, ASilentHostTimesOut) {
-  Server server([](std::string_view, int) { return std::string(); });
+  Server server(Silent);
   options_.client.timeouts.greeting = std::chrono::milliseconds(50);
   Open();
-  Give(To({At(server)}));
-  RunUntilFinished(1);
-  EXPECT_EQ(finished_[0].finish, Scheduler::Finish::kUnreachable);
+  Send(To({At(server)}));
+  EXPECT_EQ(ends_[0], AttemptEnd::kUnreachable);
   EXPECT_EQ(events_.back(), DeliveryEventKind::kTimedOut);
   RunUntilClosed();
 }
 
-TEST_F(CourierTest, ARefusalInMidDataIsHeardAtOnce) {
-  // It does not read on: without a look at its reply we would wait until the deadline.
-  Server server([](std::string_view line, int) {
-    return line == "DATA" ? std::string("354 go\r\n552 5.3.4 too much") : Polite(line);
-  });
-  Open();
-  Give(To({At(server)}), 2'000'000);
-  RunUntilFinished(1);
-  EXPECT_EQ(fate(0), Fate::kRefused);
-  EXPECT_EQ(attempts_[0]->results[0].reply.code, 552);
-  RunUntilClosed();
-}
-
-TEST_F(CourierTest, AbortDefersWhatIsUnderWay) {
-  Server server([](std::string_view line, int) { return line == "DATA" ? std::string() : Polite(line); });
-  Open();
-  Give(To({At(server)}));
-  RunUntil([&] { return absl::StrContains(server.heard(), "DATA"); });
-  courier_->Abort();
-  RunUntilFinished(1);
-  EXPECT_EQ(fate(0), Fate::kDeferred);
-  EXPECT_EQ(finished_[0].finish, Scheduler::Finish::kNeither);
-  RunUntil([this] { return courier_->closed(); });
-}
-
 TEST_F(CourierTest, AnIdleConnectionIsClosed) {
-  Server server([](std::string_view line, int) { return Polite(line); });
+  Server server(PoliteServer);
   options_.idle_close = std::chrono::milliseconds(30);
   Open();
-  Give(To({At(server)}));
-  RunUntilFinished(1);
+  Send(To({At(server)}));
   RunUntil([this] { return courier_->closed(); });
   EXPECT_TRUE(absl::StrContains(server.heard(), "\nQUIT\n"));
+}
+
+TEST_F(CourierTest, AStopDoesNotWaitForAName) {
+  dns_.answers_per_turn = 0;
+  Open();
+  const Attempt& attempt = Give(Mx(25), {.domain = "example.org"});
+  courier_->Turn();
+  courier_->Abort();
+  ASSERT_EQ(ends_.size(), 1u);
+  EXPECT_EQ(ends_[0], AttemptEnd::kNeither);
+  EXPECT_EQ(FateOf(attempt), Fate::kDeferred);
+  EXPECT_TRUE(courier_->closed());
+}
+
+TEST_F(CourierTest, AbortEndsWhateverIsUnderWay) {
+  Server server([](std::string_view line, int) { return line == "DATA" ? std::string() : Polite(line); });
+  Server kind(PoliteServer);
+  Server silent(Silent);
+  dns_.answers_per_turn = 0;
+  Open();
+  SendAndSettle(To({At(kind)}), {.destination = 7});  // idle
+  Give(To({At(server)}), {.destination = 1});         // in mid-transaction
+  Give(To({At(silent)}), {.destination = 2});         // before the greeting
+  RunUntil([&] { return absl::StrContains(server.heard(), "DATA") && silent.connection_count == 1; });
+  Give(To({{"slow.example", 25}}), {.destination = 3});  // its name is being asked
+  courier_->Turn();
+  Give(To({At(kind)}), {.destination = 4});  // connecting
+  courier_->Turn();
+  Give(To({At(kind)}), {.destination = 5});  // not begun
+  EXPECT_EQ(courier_->connection_count(), 6u);
+  courier_->Abort();
+  Give(To({At(kind)}), {.destination = 6});  // too late
+  RunUntilFinished(7);
+  for (size_t i = 1; i < 7; ++i) {
+    EXPECT_EQ(ends_[i], AttemptEnd::kNeither) << i;
+    EXPECT_EQ(FateOf(*attempts_[i]), Fate::kDeferred) << i;
+    EXPECT_EQ(attempts_[i]->results[0].reply.text.substr(0, 19), "Postern is stopping") << i;
+  }
+  RunUntil([this] { return courier_->closed(); });
+  EXPECT_EQ(Count(DeliveryEventKind::kConnectFailed), 0) << "nobody is to blame";
 }
 
 }  // namespace
