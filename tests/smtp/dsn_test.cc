@@ -244,7 +244,8 @@ TEST(Dsn, XtextThatHidesALineStaysXtext) {
 }
 
 TEST(Dsn, NobodyWritesALineOfHisOwn) {
-  const std::string_view evil("x\r\n\r\nInjected: yes\n.\r\n--=_\0\x7f\t\x1b[31m\xC2\x85\xE2\x80\xA8\xFF", 46);
+  constexpr char kEvil[] = "x\r\n\r\nInjected: yes\n.\r\n--=_\0\x7f\t\x1b[31m\xC2\x85\xE2\x80\xA8\xFF";
+  const std::string_view evil(kEvil, sizeof(kEvil) - 1);
   Report report = Failure();
   report.original.helo = evil;
   report.original.envid = evil;

@@ -16,8 +16,6 @@ struct Measured {
   bool eight_bit;
   bool header_eight_bit;
   bool holds_boundary;
-
-  friend bool operator==(const Measured&, const Measured&) = default;
 };
 
 Measured Measure(ReturnedContent content, std::string_view text, size_t piece_size) {
