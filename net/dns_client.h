@@ -59,8 +59,8 @@ class DnsClient {
 
   virtual void Start(DnsQuestion& question) = 0;
 
-  // Calls `done` of what is answered and minds time-outs; when it wants to be called again at the latest, kNever for not
-  // at all.
+  // Calls `done` of what is answered and minds time-outs; when it wants to be called again at the latest, kNever for
+  // not at all.
   virtual MonotonicTime Turn(MonotonicTime now) = 0;
   // Turn() has something to do now.
   virtual bool HasWork() const = 0;

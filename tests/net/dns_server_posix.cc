@@ -87,6 +87,7 @@ DnsServer::DnsServer(Answer answer) : answer_(std::move(answer)) {
 DnsServer::~DnsServer() {
   stop_ = true;
   thread_.join();
+  for (const int fd : silent_) ::close(fd);
   ::close(datagrams_);
   ::close(listening_);
 }
@@ -112,23 +113,28 @@ void DnsServer::ServeDatagram() {
   socklen_t size = sizeof from;
   const ssize_t count = recvfrom(datagrams_, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
   if (count <= 0) return;
-  for (const std::string& answer : AnswersTo(std::string_view(bytes).substr(0, static_cast<size_t>(count)), false)) {
+  for (const std::string& answer :
+       AnswersTo(std::string_view(bytes).substr(0, static_cast<size_t>(count)), /*tcp=*/false)) {
     sendto(datagrams_, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
   }
 }
 
-// One question; an answer that is not there closes the connection.
+// One question. Without an answer the connection stays open, until we end.
 void DnsServer::ServeConnection() {
   const int fd = accept(listening_, nullptr, nullptr);
   if (fd < 0) return;
   const std::string size = ReadExactly(fd, 2);
-  if (size.size() == 2) {
-    for (const std::string& answer : AnswersTo(ReadExactly(fd, ShortAt(size, 0)), true)) {
-      const std::string bytes = ShortBytes(static_cast<uint16_t>(answer.size())) + answer;
-      send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    }
+  const std::vector<std::string> answers =
+      size.size() == 2 ? AnswersTo(ReadExactly(fd, ShortAt(size, 0)), /*tcp=*/true) : std::vector<std::string>();
+  for (const std::string& answer : answers) {
+    const std::string bytes = ShortBytes(static_cast<uint16_t>(answer.size())) + answer;
+    send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   }
-  ::close(fd);
+  if (answers.empty()) {
+    silent_.push_back(fd);
+  } else {
+    ::close(fd);
+  }
 }
 
 std::vector<std::string> DnsServer::AnswersTo(std::string_view bytes, bool tcp) {

@@ -58,6 +58,7 @@ class DnsServer {
   const Answer answer_;
   int datagrams_ = -1;
   int listening_ = -1;
+  std::vector<int> silent_;  // connections that wait for an answer
   SocketAddress address_;
   mutable std::mutex mutex_;
   std::vector<DnsQuery> queries_;
