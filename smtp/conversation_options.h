@@ -29,7 +29,8 @@ struct ConversationOptions {
   uint32_t message_count_max = kMessagesPerConnectionMaxDefault;  // on a connection of a peer that is not trusted
   uint32_t error_count_max = kErrorCountMax;
   uint32_t hop_count_max = kHopCountMax;
-  uint64_t data_rate_min = 0;  // bytes a second; 0 is no least rate
+  uint32_t own_hop_count_max = kOwnHopCountMax;  // of Received lines that say `by` our hostname; 0 is no limit
+  uint64_t data_rate_min = 0;                    // bytes a second; 0 is no least rate
   ServerTimeouts timeouts;
 };
 

@@ -296,12 +296,24 @@ void Session::HandleAdmissionRefused(HandoffResult why, std::string& out) {
 
 void Session::HandleBody(std::string_view bytes) {
   if (!keeps_message()) return;
-  // Both refusals depend on where in the body they come to be, and not on how it was cut.
+  // The refusals depend on where in the body they come to be, and not on how it was cut.
   const std::string_view within = bytes.substr(0, options_.message_size_max - body_size_);
   body_size_ += within.size();
-  hops_.Update(within);
-  if (hops_.count() > options_.hop_count_max) return RefuseBody(kLoop, Kind::kTooManyHops);
+  headers_.Update(within);
+  if (InLoop()) return RefuseBody(kLoop, Kind::kTooManyHops);
   if (within.size() < bytes.size()) RefuseBody(kMessageTooBig, Kind::kMessageRefused);
+}
+
+bool Session::InLoop() const {
+  if (headers_.hop_count() > options_.hop_count_max) return true;
+  return options_.own_hop_count_max != 0 && headers_.own_hop_count() > options_.own_hop_count_max;
+}
+
+// All of the message is here, and with it what its headers wish.
+void Session::StartCommit() {
+  if (headers_.priority() == MessagePriority::kUrgent) envelope_.AddFlags(kEnvelopeUrgent);
+  if (headers_.priority() == MessagePriority::kNonUrgent) envelope_.AddFlags(kEnvelopeNonUrgent);
+  state_ = SessionState::kCommit;
 }
 
 void Session::RefuseBody(const Reply& reply, ConversationNote::Kind kind) {
@@ -317,11 +329,11 @@ void Session::RefuseBody(const Reply& reply, ConversationNote::Kind kind) {
 
 void Session::HandleBodyEnd(std::string& out) {
   switch (state_) {
-    case SessionState::kData: state_ = SessionState::kCommit; return;
+    case SessionState::kData: return StartCommit();
     case SessionState::kChunk:
-      state_ = last_chunk_ ? SessionState::kCommit : SessionState::kChunks;
-      if (!last_chunk_) AppendReply(kChunkTaken, out);
-      return;
+      if (last_chunk_) return StartCommit();
+      state_ = SessionState::kChunks;
+      return AppendReply(kChunkTaken, out);
     case SessionState::kDataRefused: state_ = SessionState::kReady; break;
     case SessionState::kChunkRefused: state_ = after_chunk_; break;
     default: LOG(FATAL) << "no body is coming in";
@@ -393,7 +405,7 @@ void Session::EndTransaction() {
   excess_count_ = 0;
   flags_ = 0;
   body_size_ = 0;
-  hops_.Start();
+  headers_.Start(options_.hostname);
 }
 
 void Session::Note(ConversationNote::Kind kind, uint16_t code, std::string_view text) {

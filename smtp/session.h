@@ -28,7 +28,7 @@
 #include "core/message.h"
 #include "smtp/command.h"
 #include "smtp/conversation_options.h"
-#include "smtp/hop_counter.h"
+#include "smtp/header_watch.h"
 #include "smtp/line_scanner.h"
 #include "smtp/reply.h"
 #include "smtp/session_table.h"
@@ -126,6 +126,8 @@ class Session {
   bool CountError(std::string& out);
   // The message is refused: the rest of it is swallowed before `reply` is said. `reply` is a constant.
   void RefuseBody(const Reply& reply, ConversationNote::Kind kind);
+  bool InLoop() const;
+  void StartCommit();
   // The message is over, however it ended: its memory is given back.
   void EndTransaction();
   void End(const Reply& last_word, std::string& out);
@@ -147,7 +149,7 @@ class Session {
   std::string sender_;
   uint8_t flags_ = 0;
   uint64_t body_size_ = 0;
-  HopCounter hops_;
+  HeaderWatch headers_;
 
   // The chunk that is coming in.
   uint64_t chunk_size_ = 0;

@@ -153,6 +153,8 @@ void ParseOption(std::string_view text, Transcript& transcript) {
     options.error_count_max = ParseNumber<uint32_t>(value);
   } else if (name == "hop_count_max") {
     options.hop_count_max = ParseNumber<uint32_t>(value);
+  } else if (name == "own_hop_count_max") {
+    options.own_hop_count_max = ParseNumber<uint32_t>(value);
   } else if (name == "data_rate_min") {
     options.data_rate_min = ParseNumber<uint64_t>(value);
   } else if (name == "timeout") {
@@ -195,6 +197,8 @@ std::string ToText(const DeliveredMessage& message) {
   }
   if (envelope->flags & kEnvelopeEightBit) text.append(" 8bit");
   if (envelope->flags & kEnvelopeUtf8) text.append(" utf8");
+  if (envelope->flags & kEnvelopeUrgent) text.append(" urgent");
+  if (envelope->flags & kEnvelopeNonUrgent) text.append(" non-urgent");
   if (envelope->ret != DsnReturn::kUnspecified)
     text.append(envelope->ret == DsnReturn::kFull ? " ret=full" : " ret=hdrs");
   if (!envelope->envid.empty()) absl::StrAppend(&text, " envid=", envelope->envid);
