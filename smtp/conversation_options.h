@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/domain_table.h"
 #include "core/limits.h"
@@ -24,6 +25,9 @@ struct ConversationOptions {
   BareNewline bare_newline = BareNewline::kReject;
   DomainTable local_domains;                  // recipients there are accepted from everybody
   std::optional<DomainTable> routed_domains;  // mail for others goes nowhere, and is refused; without it all have a way
+  // By what routed_domains says; what is not there, is empty or 0 takes all mail.
+  std::vector<std::string> reject_texts;  // mail that goes this way is refused with this text
+  std::vector<uint64_t> route_size_max;   // bytes; a message that says to be larger is refused
   uint64_t message_size_max = kMessageSizeMaxDefault;
   uint32_t recipient_count_max = kRecipientCountMaxDefault;
   uint32_t message_count_max = kMessagesPerConnectionMaxDefault;  // on a connection of a peer that is not trusted

@@ -27,6 +27,7 @@ constexpr Reply kLineTooLong{500, "5.5.2", "Command line too long"};
 constexpr Reply kBareNewlineInCommand{500, "5.5.2", "A line ends with CR LF, and neither stands alone"};
 constexpr Reply kMessageTooBig{552, "5.3.4", "Message too big"};
 constexpr Reply kRelayDenied{550, "5.7.1", "We do not relay there"};
+constexpr Reply kTooBigForRoute{552, "5.3.4", "Message too big for where it goes"};
 constexpr Reply kNoRoute{550, "5.1.2", "No route to that domain"};
 constexpr Reply kTooManyRecipients{452, "4.5.3", "Too many recipients; send it to the others in another message"};
 constexpr Reply kLoop{554, "5.4.6", "Too many hops: the message is in a loop"};
@@ -179,6 +180,7 @@ void Session::HandleMail(const Command& command, std::string& out) {
   if (command.size.value_or(0) > options_.message_size_max) return Refuse(kMessageTooBig, out);
   EndTransaction();
   sender_ = command.path.mailbox;
+  declared_size_ = command.size.value_or(0);
   flags_ = command.flags;
   envelope_.Start({.peer = peer_.address,
                    .helo = helo_,
@@ -193,7 +195,9 @@ void Session::HandleMail(const Command& command, std::string& out) {
 void Session::HandleRcpt(const Command& command, std::string& out) {
   const Reply* refusal = command.error;
   if (refusal == nullptr && !MayReceive(command.path)) refusal = &kRelayDenied;
-  if (refusal == nullptr && !HasRoute(command.path)) refusal = &kNoRoute;
+  std::optional<Reply> no_way;
+  if (refusal == nullptr) no_way = RouteRefusal(command.path);
+  if (no_way.has_value()) refusal = &*no_way;
   const Recipient recipient{.address = command.path.mailbox, .notify = command.notify, .orcpt = command.orcpt};
   if (refusal == nullptr && (envelope_.recipient_count() >= options_.recipient_count_max || !TryMakeRoom(recipient))) {
     refusal = &kTooManyRecipients;
@@ -210,9 +214,17 @@ void Session::HandleRcpt(const Command& command, std::string& out) {
 }
 
 // What can never be delivered is not taken, from nobody: the relay would try until it gave up.
-bool Session::HasRoute(const Path& path) const {
-  const std::string_view domain = path.domain.empty() ? options_.hostname : path.domain;
-  return !options_.routed_domains.has_value() || options_.routed_domains->Find(domain).has_value();
+std::optional<Reply> Session::RouteRefusal(const Path& path) const {
+  if (!options_.routed_domains.has_value()) return std::nullopt;
+  const std::optional<uint32_t> route =
+      options_.routed_domains->Find(path.domain.empty() ? std::string_view(options_.hostname) : path.domain);
+  if (!route.has_value()) return kNoRoute;
+  if (*route < options_.reject_texts.size() && !options_.reject_texts[*route].empty()) {
+    return Reply{550, "5.7.1", options_.reject_texts[*route]};
+  }
+  const uint64_t size_max = *route < options_.route_size_max.size() ? options_.route_size_max[*route] : 0;
+  if (size_max != 0 && declared_size_ > size_max) return kTooBigForRoute;
+  return std::nullopt;
 }
 
 // The rest of a list that was under way before the first 452 could be read is no error; to go on and on is one. A peer
@@ -403,6 +415,7 @@ void Session::EndTransaction() {
   envelope_.Clear();
   if (charged_size_ > 0) budget_->GiveBack(std::exchange(charged_size_, 0));
   excess_count_ = 0;
+  declared_size_ = 0;
   flags_ = 0;
   body_size_ = 0;
   headers_.Start(options_.hostname);

@@ -17,6 +17,7 @@
 #define POSTERN_SMTP_SESSION_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -114,7 +115,8 @@ class Session {
   void HandleBdat(const Command& command, SessionCell cell, std::string& out);
   void SayHelp(std::string& out);
   bool MayReceive(const Path& path) const;
-  bool HasRoute(const Path& path) const;
+  // Why mail for `path` could never be delivered, or nothing. The text is lent by the options.
+  std::optional<Reply> RouteRefusal(const Path& path) const;
   // False when the envelope may not grow by so much.
   bool TryMakeRoom(const Recipient& recipient);
   // One recipient too many for this message; told once, and in the end an error.
@@ -147,6 +149,7 @@ class Session {
   size_t charged_size_ = 0;    // to the budget
   uint32_t excess_count_ = 0;  // recipients that were too many
   std::string sender_;
+  uint64_t declared_size_ = 0;  // RFC 1870: SIZE; 0 is not said
   uint8_t flags_ = 0;
   uint64_t body_size_ = 0;
   HeaderWatch headers_;

@@ -121,6 +121,22 @@ Number ParseNumber(std::string_view text) {
   return number;
 }
 
+// "domain", "domain size_max 1000" or "domain reject text": the next route.
+void AddRoute(std::string_view text, ConversationOptions& options) {
+  const std::vector<std::string_view> words = absl::StrSplit(text, absl::MaxSplits(' ', 2));
+  CHECK_OK(options.routed_domains->Add(words[0], static_cast<uint32_t>(options.reject_texts.size())));
+  options.reject_texts.emplace_back();
+  options.route_size_max.push_back(0);
+  if (words.size() == 1) return;
+  CHECK_EQ(words.size(), 3u) << "a domain, a word and a value: " << text;
+  if (words[1] == "reject") {
+    options.reject_texts.back() = Unescape(words[2]);
+  } else {
+    CHECK_EQ(words[1], "size_max") << text;
+    options.route_size_max.back() = ParseNumber<uint64_t>(words[2]);
+  }
+}
+
 // An option has the name of the field that it sets; a domain that is not the first of its kind is added.
 void ParseOption(std::string_view text, Transcript& transcript) {
   const std::pair<std::string_view, std::string_view> split = absl::StrSplit(text, absl::MaxSplits(' ', 1));
@@ -142,7 +158,7 @@ void ParseOption(std::string_view text, Transcript& transcript) {
     CHECK_OK(options.local_domains.Add(value, 0));
   } else if (name == "routed_domain") {
     if (!options.routed_domains.has_value()) options.routed_domains.emplace();
-    CHECK_OK(options.routed_domains->Add(value, 0));
+    AddRoute(value, options);
   } else if (name == "message_size_max") {
     options.message_size_max = ParseNumber<uint64_t>(value);
   } else if (name == "recipient_count_max") {
