@@ -13,7 +13,6 @@
 namespace postern {
 namespace {
 
-constexpr uint16_t kSmtpPort = 25;
 
 // Without a word from anybody it is the mail port that is meant, not that of the embedded defaults.
 std::vector<SocketAddress> AddressesOf(const Config& config) {
@@ -24,6 +23,10 @@ std::vector<SocketAddress> AddressesOf(const Config& config) {
 }  // namespace
 
 int RunDoctor(const Config& config, const std::string& target) {
+  if (target.empty() && ListenAddresses(config).empty()) {
+    std::puts("transfer = \"flush\": the gateway listens on nothing, so nobody is in its way");
+    return kExitOk;
+  }
   std::vector<SocketAddress> addresses = AddressesOf(config);
   if (!target.empty()) {
     const std::optional<SocketAddress> address = SocketAddress::Parse(target, kSmtpPort);

@@ -89,6 +89,9 @@ std::string Compare(std::string_view product, std::string_view help, const Local
   if (identity.ok() && !identity->empty() && absl::StrContains(help, *identity)) {
     return "It is this gateway: its HELP names the one that runs here.\n";
   }
+  if (absl::IsFailedPrecondition(identity.status())) {
+    return absl::StrCat("It is another's: ", identity.status().message(), ".\n");
+  }
   if (!identity.ok()) {
     return absl::StrCat("No gateway of this configuration was found running here, so it is another's: ",
                         identity.status().message(), "\n");
@@ -132,6 +135,10 @@ int Probe(const std::string& target, const LocalIdentity& local_identity, std::s
 int RunProbe(const Config& config, const std::string& target) {
   std::string out;
   const auto local_identity = [&config]() -> absl::StatusOr<std::string> {
+    if (ListenAddresses(config).empty()) {
+      return absl::FailedPreconditionError(
+          "the gateway of this configuration listens on nothing (transfer = \"flush\")");
+    }
     const SystemClock clock;
     absl::StatusOr<std::unique_ptr<ControlClient>> client = ControlClient::Connect(config.control_socket(), clock);
     if (!client.ok()) return client.status();

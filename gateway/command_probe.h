@@ -19,6 +19,7 @@ namespace postern {
 int RunProbe(const Config& config, const std::string& target);
 
 // The same, with the way to ask the local gateway for its identity, and what is told put into `out`.
+// FailedPrecondition: it is not meant to answer anywhere.
 using LocalIdentity = std::function<absl::StatusOr<std::string>()>;
 int Probe(const std::string& target, const LocalIdentity& local_identity, std::string& out);
 
