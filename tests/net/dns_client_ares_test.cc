@@ -69,12 +69,13 @@ class DnsClientAres : public testing::Test {
       const MonotonicTime now = clock_.Monotonic();
       if (now >= end) return false;
       const MonotonicTime next = client_->Turn(now);
-      const Duration sleep = client_->HasWork() ? Duration::zero() : std::min(next, end) - clock_.Monotonic();
+      const Duration sleep =
+          client_->HasWork() ? Duration::zero() : std::min(sleep_max_, std::min(next, end) - clock_.Monotonic());
       std::vector<Op*> home;
       if (!done()) poller_->Wait(std::max(sleep, Duration::zero()), home);
       for (Op* op : home) op->done(*op);
     }
-    return true;
+    return clock_.Monotonic() < end;  // nor was it a matter of luck
   }
 
   const DnsQuestion& Ask(std::string name, DnsType type) {
@@ -84,6 +85,7 @@ class DnsClientAres : public testing::Test {
   }
 
   SystemClock clock_;
+  Duration sleep_max_ = seconds(60);  // less where a test awaits what only the server knows of
   const std::unique_ptr<Poller> poller_ = MakeSystemPoller();
   std::deque<DnsServer> servers_;
   std::unique_ptr<DnsClient> client_;
@@ -154,7 +156,8 @@ TEST_F(DnsClientAres, SilenceEndsAfterTheTries) {
   EXPECT_EQ(answer.status, DnsStatus::kFailed);
   EXPECT_EQ(answer.text, absl::StrCat("no answer in time from ", servers_[0].address().ToString()));
   EXPECT_GE(clock_.Monotonic() - start, milliseconds(150)) << "50 and then twice as long";
-  EXPECT_EQ(servers_[0].query_count(), 2u);
+  sleep_max_ = milliseconds(10);
+  EXPECT_TRUE(Until([&] { return servers_[0].query_count() >= 2; }));
 }
 
 TEST_F(DnsClientAres, WhereNobodyListensIsKnownAtOnce) {
@@ -328,6 +331,7 @@ TEST_F(DnsClientAres, CloseEndsAllThatIsUnderWayInTheNextTurn) {
   MakeClient(seconds(60));
   Start("tcp.example", DnsType::kMx);
   for (int i = 0; i < 150; ++i) Start(absl::StrCat("n", i, ".example"), DnsType::kAddresses);
+  sleep_max_ = milliseconds(10);
   ASSERT_TRUE(Until([&] {
     const std::vector<DnsQuery> queries = servers_[0].queries();
     return queries.size() > 100 && std::any_of(queries.begin(), queries.end(), [](const DnsQuery& q) { return q.tcp; });
