@@ -135,7 +135,7 @@ absl::StatusOr<ActResult> Act(QueueAccess& queue, QueueAction action, const std:
 // All targets are tried, whatever becomes of one; the first failure counts.
 int ActOnTargets(QueueAccess& queue, const QueueCommand& command) {
   std::vector<std::optional<std::string>> targets(command.targets.begin(), command.targets.end());
-  if (targets.empty()) targets.emplace_back();
+  if (command.all) targets.emplace_back();
   int code = kExitOk;
   for (const std::optional<std::string>& target : targets) {
     const absl::StatusOr<ActResult> result = Act(queue, command.action, target);

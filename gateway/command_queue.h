@@ -21,8 +21,9 @@ enum class QueueVerb : uint8_t { kList, kShow, kExport, kAct };
 struct QueueCommand {
   QueueVerb verb = QueueVerb::kList;
   QueueAction action = QueueAction::kRetry;  // kAct
-  // kShow, kExport: an id. kList: a destination, if any. kAct: ids and destinations; none is all of the queue.
+  // kShow, kExport: an id. kList: a destination, if any. kAct: ids and destinations.
   std::vector<std::string> targets{};
+  bool all = false;       // kAct: all of the queue
   bool messages = false;  // kList: the messages themselves, although no destination is named
   std::string output{};   // kExport: a file; empty is standard output
   bool json = false;

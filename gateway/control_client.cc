@@ -138,7 +138,7 @@ absl::StatusOr<ActResult> ControlClient::Act(QueueAction action, MessageId messa
 
 absl::StatusOr<ActResult> ControlClient::ActOnAll(QueueAction action, const std::optional<std::string>& destination) {
   const absl::StatusOr<std::string> reply =
-      Ask({.verb = ControlVerb::kAct, .action = action, .destination = destination});
+      Ask({.verb = ControlVerb::kAct, .action = action, .destination = destination, .all = !destination.has_value()});
   return reply.ok() ? ParseResult(*reply) : reply.status();
 }
 

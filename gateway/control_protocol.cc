@@ -86,10 +86,9 @@ std::string EncodeRequest(const ControlRequest& request) {
       json["command"] = verb.name;
     }
   }
-  const bool names_message = request.message != MessageId{};
-  if (names_message) json["id"] = ToText(request.message).view();
+  if (request.message.has_value()) json["id"] = ToText(*request.message).view();
   if (request.destination.has_value()) json["destination"] = *request.destination;
-  if (request.verb == ControlVerb::kAct && !names_message && !request.destination.has_value()) json["all"] = true;
+  if (request.all) json["all"] = true;
   if (request.verb == ControlVerb::kList) json["cursor"] = request.cursor;
   return Line(json);
 }
@@ -106,20 +105,20 @@ absl::StatusOr<ControlRequest> ParseRequest(std::string_view line) {
   ControlRequest request{.verb = verb->verb, .action = verb->action};
   request.destination = StringMember(json, "destination");
   if (json.contains("id")) {
-    request.message = ParseMessageId(StringMember(json, "id").value_or("")).value_or(MessageId{});
-    if (request.message == MessageId{}) return absl::InvalidArgumentError("\"id\" must be the id of a message");
+    request.message = ParseMessageId(StringMember(json, "id").value_or(""));
+    if (!request.message.has_value()) return absl::InvalidArgumentError("\"id\" must be the id of a message");
   }
   if (json.contains("cursor")) {
     const std::optional<uint64_t> cursor = NumberMember(json, "cursor");
     if (!cursor.has_value()) return absl::InvalidArgumentError("\"cursor\" must be a number that a page has told");
     request.cursor = *cursor;
   }
-  const bool names_message = request.message != MessageId{};
-  if ((verb->verb == ControlVerb::kShow || verb->verb == ControlVerb::kExport) && !names_message) {
+  if ((verb->verb == ControlVerb::kShow || verb->verb == ControlVerb::kExport) && !request.message.has_value()) {
     return absl::InvalidArgumentError("\"id\" must be the id of a message");
   }
-  const bool all = FlagMember(json, "all");
-  const int target_count = (names_message ? 1 : 0) + (request.destination.has_value() ? 1 : 0) + (all ? 1 : 0);
+  request.all = FlagMember(json, "all");
+  const int target_count =
+      (request.message.has_value() ? 1 : 0) + (request.destination.has_value() ? 1 : 0) + (request.all ? 1 : 0);
   if (verb->verb == ControlVerb::kAct && target_count != 1) {
     return absl::InvalidArgumentError("one of \"id\", \"destination\" and \"all\":true must say what is meant");
   }

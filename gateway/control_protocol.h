@@ -46,9 +46,10 @@ enum class ControlVerb : uint8_t { kStatus, kDestinations, kList, kShow, kExport
 
 struct ControlRequest {
   ControlVerb verb = ControlVerb::kStatus;
-  QueueAction action = QueueAction::kRetry;  // kAct: on the message, on the destination's, or without either on all
-  MessageId message{};                       // kShow, kExport, kAct
+  QueueAction action = QueueAction::kRetry;  // kAct: on one of `message`, `destination` and `all`
+  std::optional<MessageId> message{};        // kShow, kExport, kAct
   std::optional<std::string> destination{};  // kList, kAct: its name
+  bool all = false;                          // kAct
   uint64_t cursor = 0;                       // kList
 };
 

@@ -133,19 +133,19 @@ void ControlServer::Handle(Client& client, std::string_view line) {
       return StartStream(client, StreamDestinations(targets_.store, targets_.book, targets_.destinations));
     case ControlVerb::kList: return List(client, *request);
     case ControlVerb::kShow: {
-      const std::optional<QueueEntryView> entry = ShowQueued(targets_.store, targets_.book, request->message);
-      return Reply(client, entry.has_value() ? EncodeEntry(*entry) : EncodeError(NotQueued(request->message)));
+      const std::optional<QueueEntryView> entry = ShowQueued(targets_.store, targets_.book, *request->message);
+      return Reply(client, entry.has_value() ? EncodeEntry(*entry) : EncodeError(NotQueued(*request->message)));
     }
     case ControlVerb::kExport: {
-      if (!targets_.store.Find(request->message).has_value()) {
-        return Reply(client, EncodeError(NotQueued(request->message)));
+      if (!targets_.store.Find(*request->message).has_value()) {
+        return Reply(client, EncodeError(NotQueued(*request->message)));
       }
-      absl::StatusOr<StoredMessage> message = targets_.store.Open(request->message);
+      absl::StatusOr<StoredMessage> message = targets_.store.Open(*request->message);
       if (!message.ok()) return Reply(client, EncodeError(message.status()));
       return StartStream(client, StreamExport(*std::move(message)));
     }
     case ControlVerb::kAct:
-      return request->message != MessageId{} ? StartAct(client, *request) : ActOnAll(client, *request);
+      return request->message.has_value() ? StartAct(client, *request) : ActOnAll(client, *request);
   }
 }
 
@@ -177,7 +177,7 @@ void ControlServer::StartAct(Client& client, const ControlRequest& request) {
 }
 
 void ControlServer::LookAgain(Client& client) {
-  const MessageId message = client.request.message;
+  const MessageId message = *client.request.message;
   if (!client.started) {
     std::optional<MailState> now = targets_.store.Find(message);
     if (!now.has_value()) return Reply(client, EncodeError(NotQueued(message)));
@@ -197,7 +197,7 @@ void ControlServer::LookAgain(Client& client) {
 }
 
 bool ControlServer::Shows(const Client& client) const {
-  const std::optional<MailState> now = targets_.store.Find(client.request.message);
+  const std::optional<MailState> now = targets_.store.Find(*client.request.message);
   if (!now.has_value()) return true;
   if (client.request.action == QueueAction::kDelete) return false;
   return !std::equal(now->recipients.begin(), now->recipients.end(), client.before.recipients.begin(),

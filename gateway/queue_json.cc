@@ -174,7 +174,7 @@ std::optional<DestinationView> DestinationFromJson(const Json& json) {
     return std::nullopt;
   }
   if (const auto state = StringMember(json, "state")) {
-    DestinationView::Live& live = destination.live.emplace();
+    LiveView& live = destination.live.emplace();
     live.down = *state == "down";
     if (!ReadCount(json, "active", live.active_count)) return std::nullopt;
     if (!ReadTime(json, "probe_at", live.probe_at)) return std::nullopt;

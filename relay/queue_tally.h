@@ -21,23 +21,23 @@
 
 namespace postern {
 
+// What only a running gateway knows of a destination.
+struct LiveView {
+  size_t active_count = 0;  // messages; they are counted as waiting or deferred, too
+  bool down = false;
+  WallTime probe_at{};  // when it is down
+};
+
 // A line of the list of destinations. Counts are of messages: one that has several recipients there counts once for
 // each state that they are in.
 struct DestinationView {
-  // What only a running gateway knows.
-  struct Live {
-    size_t active_count = 0;  // they are counted as waiting or deferred, too
-    bool down = false;
-    WallTime probe_at{};  // when it is down
-  };
-
   std::string name{};
   size_t waiting_count = 0;
   size_t deferred_count = 0;
   size_t held_count = 0;
   size_t report_due_count = 0;  // failed or arrived: only the report is still to be made
   WallTime oldest{};            // when the oldest of them came
-  std::optional<Live> live{};
+  std::optional<LiveView> live{};
   std::string last_error{};
 };
 

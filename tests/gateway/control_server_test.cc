@@ -238,6 +238,7 @@ TEST_F(ControlServerTest, WhatIsNotThereIsNotFound) {
   EXPECT_TRUE(absl::IsNotFound(ParsePiece(Ask({.verb = ControlVerb::kExport, .message = nobody})).status()));
   EXPECT_TRUE(absl::IsNotFound(ParseResult(Ask(ActOn(QueueAction::kDelete, nobody))).status()));
   EXPECT_TRUE(absl::IsNotFound(ParseResult(Ask(ActOn(QueueAction::kHold, nobody))).status()));
+  EXPECT_TRUE(absl::IsNotFound(ParseResult(Ask(ActOn(QueueAction::kDelete, MessageId{0}))).status())) << "and not all";
   EXPECT_TRUE(asked_.empty());
 }
 
@@ -277,7 +278,7 @@ TEST_F(ControlServerTest, AWishForManyIsAnsweredWhenItHasBegun) {
   store_.Add(1, {"a@far.example"});
   const ControlRequest far{.verb = ControlVerb::kAct, .action = QueueAction::kHold, .destination = "Far.Example"};
   EXPECT_EQ(*ParseResult(Ask(far)), ActResult::kBegun);
-  const ControlRequest all{.verb = ControlVerb::kAct, .action = QueueAction::kBounce};
+  const ControlRequest all{.verb = ControlVerb::kAct, .action = QueueAction::kBounce, .all = true};
   EXPECT_EQ(*ParseResult(Ask(all)), ActResult::kBegun);
   EXPECT_EQ(asked_, (std::vector<std::string>{"hold all of far.example", "bounce all of the queue"}));
   answer_ = QueueOperations::Answer::kBusy;
@@ -413,7 +414,6 @@ TEST_F(ControlServerTest, NonsenseIsAnErrorAndTheConversationGoesOn) {
         std::string("{\"command\":\"export\"}"), std::string("{\"command\":\"delete\"}"),
         std::string("{\"command\":\"delete\",\"all\":1}"),
         std::string("{\"command\":\"hold\",\"all\":true,\"destination\":\"far.example\"}"),
-        std::string("{\"command\":\"hold\",\"id\":\"0000000000000\"}"),
         std::string("{\"command\":\"list\",\"cursor\":-1}"), std::string("{\"command\":\"list\",\"cursor\":\"x\"}"),
         std::string(4000, '['), std::string("\0\xFF", 2)}) {
     RawClient client(reactor_, path_);

@@ -72,14 +72,14 @@ TEST_F(QueuePresentationTest, ALineForEachDestination) {
       {.name = "far.example",
        .deferred_count = 1'000'000,
        .oldest = {kNow.us - 3 * 86'400'000'000},
-       .live = DestinationView::Live{.active_count = 1, .down = true, .probe_at = {kNow.us + 840'000'000}},
+       .live = LiveView{.active_count = 1, .down = true, .probe_at = {kNow.us + 840'000'000}},
        .last_error = "connection refused\n"},
       {.name = "a-rather-long-name-of-a.near.example",
        .waiting_count = 12,
        .held_count = 3,
        .report_due_count = 1,
        .oldest = {kNow.us - 5'000'000},
-       .live = DestinationView::Live{.active_count = 10}},
+       .live = LiveView{.active_count = 10}},
       {.name = "*", .waiting_count = 1, .oldest = kNow, .last_error = "451 4.2.1 later"},
   };
   EXPECT_EQ(
