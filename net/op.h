@@ -24,8 +24,9 @@ enum class OpKind : uint8_t {
   kAccept,         // result: `accepted` and `peer`
   kConnect,        // in: `peer`
   kAwaitReadable,  // input, the peer's end or an error can be had; takes nothing, pins no memory
-  kRecv,  // in: `recv_bytes`; result: how many came, 0 at the peer's end (not of datagrams). After an await-readable
-          // came home the bytes are there when Start() returns, and only the result comes later
+  // In: `recv_bytes`; result: how many came, 0 at the peer's end (of a datagram: it is empty). After an await-readable
+  // came home the bytes are there when Start() returns, and only the result comes later.
+  kRecv,
   kSend,   // in: `send_bytes`; result: how many went, perhaps fewer
   kClose,  // in: `reset`, to break the connection instead of ending it; all others of this socket come home first, as
            // cancelled
