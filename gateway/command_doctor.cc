@@ -13,7 +13,6 @@
 namespace postern {
 namespace {
 
-
 // Without a word from anybody it is the mail port that is meant, not that of the embedded defaults.
 std::vector<SocketAddress> AddressesOf(const Config& config) {
   if (!config.file.empty()) return config.listen;

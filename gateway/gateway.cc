@@ -8,6 +8,7 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
+#include "gateway/own_address.h"
 #include "gateway/version.h"
 #include "net/host.h"
 #include "net/socket.h"
@@ -43,11 +44,44 @@ InboundOptions MakeInboundOptions(const Config& config, std::string identity, ui
   conversation.message_count_max = config.limits.messages_per_connection;
   conversation.error_count_max = config.limits.errors;
   conversation.hop_count_max = config.limits.hops;
+  conversation.own_hop_count_max = config.limits.own_hops;
   conversation.data_rate_min = config.limits.data_rate_min;
   conversation.timeouts = config.timeouts;
   options.trusted_networks = config.trusted_networks;
+  options.trusted_only = config.transfer == TransferMode::kOutbound;
   options.connection_count_max = config.limits.connections;
   options.block_count_max = std::max<size_t>(2, config.limits.buffer_memory / kBlockSize / reactor_count);
+  return options;
+}
+
+CourierOptions MakeCourierOptions(const Config& config, const World& world) {
+  CourierOptions options;
+  options.client = {.hostname = config.hostname, .timeouts = config.relay.timeouts};
+  options.connect_timeout = config.relay.connect_timeout;
+  options.idle_close = config.relay.idle_close;
+  options.own_addresses = OwnAddresses(config, world.addresses);
+  options.seed = world.seed;
+  return options;
+}
+
+DnsOptions MakeDnsOptions(const Config& config) {
+  return {
+      .servers = config.dns.servers, .timeout = config.dns.timeout, .try_count = static_cast<int>(config.dns.tries)};
+}
+
+RelayOptions MakeRelayOptions(const Config& config) {
+  RelayOptions options;
+  options.hostname = config.hostname;
+  options.retry = config.relay.retry;
+  options.attempt_count_max = config.relay.attempts;
+  options.mailbox_attempt_count_max = config.relay.mailbox_attempts;
+  options.dead_letters = config.dead_letter_dir();
+  options.onward = DeliversNow(config.transfer, RouteKind::kMx);
+  options.reports = {.hostname = config.hostname,
+                     .postmaster = config.reports.postmaster,
+                     .copy_to = config.reports.copy_to,
+                     .copy_for = config.reports.copy_for,
+                     .return_size_max = config.reports.return_size_max};
   return options;
 }
 
@@ -62,7 +96,8 @@ Gateway::Gateway(const Config& config, const World& world, EventLog& events, std
       inbound_options_(MakeInboundOptions(config, identity_, ChooseReactorCount(config.threads.reactors))),
       relay_poller_(world.make_poller()),
       relay_reactor_(*relay_poller_, world.clock),
-      deliveries_(events) {}
+      deliveries_(events),
+      report_ids_(0) {}
 
 Gateway::~Gateway() = default;
 
@@ -100,18 +135,12 @@ absl::Status Gateway::AssembleRelay() {
   mailboxes_ = std::make_unique<MailboxWriter>(
       MailboxWriterOptions{.hostname = config_.hostname, .delivered_to = config_.relay.delivered_to},
       world_.open_directory, kMailboxJobsMax, relay_reactor_);
-  resolver_ = std::make_shared<SystemResolver>(config_.relay.attempts, relay_reactor_);
-  CourierOptions courier;
-  courier.client = {.hostname = config_.hostname, .timeouts = config_.relay.timeouts};
-  courier.connect_timeout = config_.relay.connect_timeout;
-  courier.idle_close = config_.relay.idle_close;
-  courier_ = std::make_unique<SmtpCourier>(courier, *relay_poller_, *resolver_, deliveries_, world_.clock);
-  RelayOptions options{.hostname = config_.hostname,
-                       .retry = config_.relay.retry,
-                       .attempt_count_max = config_.relay.attempts,
-                       .mailbox_attempt_count_max = config_.relay.mailbox_attempts};
-  absl::StatusOr<std::unique_ptr<Relay>> relay = Relay::Create(std::move(options), routes_, *mail_store_, *courier_,
-                                                               *mailboxes_, deliveries_, world_.clock, relay_reactor_);
+  dns_ = world_.make_dns(MakeDnsOptions(config_), *relay_poller_);
+  courier_ = std::make_unique<SmtpCourier>(MakeCourierOptions(config_, world_), *relay_poller_, *dns_, deliveries_,
+                                           world_.clock);
+  absl::StatusOr<std::unique_ptr<Relay>> relay =
+      Relay::Create(MakeRelayOptions(config_), routes_, *mail_store_, *courier_, *mailboxes_, report_ids_, deliveries_,
+                    world_.clock, relay_reactor_);
   if (!relay.ok()) return relay.status();
   relay_ = *std::move(relay);
   // The queue is known before the first message is taken, so that no id is ever given twice.
@@ -119,26 +148,28 @@ absl::Status Gateway::AssembleRelay() {
   for (size_t i = 0; i < writer_count(); ++i) {
     if (const absl::Status& error = mail_store_->reader(i).error(); !error.ok()) return error;
   }
+  report_ids_ = MessageIdSource(static_cast<uint8_t>(ChooseReactorCount(config_.threads.reactors)), LastKnown());
   queued_at_start_ = mail_store_->message_count();
   store_->TellDamage(*mail_store_, events_);
   relay_loop_ = std::make_unique<RelayLoop>(relay_reactor_, world_.clock, *mail_store_, *courier_, *relay_);
   relay_reactor_.AddHook(*this);
   control_ = std::make_unique<ControlServer>(
-      relay_reactor_, ControlTargets{.store = *mail_store_,
-                                     .retry = [this](MessageId id) { return relay_->Retry(id); },
-                                     .remove = [this](MessageId id) { return relay_->Delete(id); },
-                                     .retry_all = [this] { relay_->RetryAll(); },
-                                     .status = [this] { return Status(); }});
+      relay_reactor_,
+      ControlTargets{
+          .store = *mail_store_,
+          .book = relay_->destinations(),
+          .act = [this](QueueAction action, MessageId id) { return relay_->Act(action, id); },
+          .act_on_all = [this](QueueAction action,
+                               std::optional<uint32_t> destination) { return relay_->ActOnAll(action, destination); },
+          .destinations = [this] { return relay_->Status(); },
+          .status = [this] { return Status(); }});
   return absl::OkStatus();
 }
 
 void Gateway::AssembleDoors() {
-  MessageId last_known;
   std::vector<StoreWriter*> writers;
-  for (size_t i = 0; i < writer_count(); ++i) {
-    last_known = std::max(last_known, mail_store_->index(i).last_known());
-    writers.push_back(&writer(i));
-  }
+  for (size_t i = 0; i < writer_count(); ++i) writers.push_back(&writer(i));
+  const MessageId last_known = LastKnown();
   const uint32_t count = ChooseReactorCount(config_.threads.reactors);
   for (uint32_t i = 0; i < count; ++i) {
     doors_.push_back(std::make_unique<Door>(world_));
@@ -146,6 +177,13 @@ void Gateway::AssembleDoors() {
     door.inbound = std::make_unique<Inbound>(inbound_options_, door.reactor, writers, ledger_, gate_, events_,
                                              static_cast<uint8_t>(i), last_known);
   }
+}
+
+MessageId Gateway::LastKnown() const {
+  MessageId last_known;
+  for (size_t i = 0; i < store_->log_count(); ++i)
+    last_known = std::max(last_known, mail_store_->index(i).last_known());
+  return last_known;
 }
 
 void Gateway::Listen(Socket listening) {
@@ -289,9 +327,10 @@ void Gateway::Enter(Life life, Duration patience) {
 
 void Gateway::RunTurn() {
   store_->TellDamage(*mail_store_, events_);
-  relay_quiet_.store(
-      relay_stopped_.load(std::memory_order_acquire) && relay_->idle() && courier_->closed() && control_->closed(),
-      std::memory_order_release);
+  if (!relay_stopped_.load(std::memory_order_acquire)) return;
+  if (!relay_->idle() || !courier_->closed() || !control_->closed()) return;
+  dns_->Close();
+  relay_quiet_.store(dns_->closed(), std::memory_order_release);
 }
 
 }  // namespace postern

@@ -16,6 +16,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/clock.h"
+#include "core/message.h"
 #include "gateway/config.h"
 #include "gateway/connection_ledger.h"
 #include "gateway/control_server.h"
@@ -23,13 +24,14 @@
 #include "gateway/events.h"
 #include "gateway/inbound.h"
 #include "gateway/store_setup.h"
+#include "net/dns_client.h"
+#include "net/dns_client_ares.h"
 #include "net/poller.h"
 #include "net/reactor.h"
 #include "relay/log_mail_store.h"
 #include "relay/mailbox_writer.h"
 #include "relay/relay.h"
 #include "relay/relay_loop.h"
-#include "relay/resolver.h"
 #include "relay/route.h"
 #include "relay/smtp_courier.h"
 
@@ -39,7 +41,10 @@ namespace postern {
 struct World {
   const Clock& clock;
   std::function<std::unique_ptr<Poller>()> make_poller;
+  std::function<std::unique_ptr<DnsClient>(const DnsOptions& options, Poller& poller)> make_dns;
   DirectoryOpener open_directory;
+  std::vector<IpAddress> addresses{};  // of the machine
+  uint64_t seed = 0;                   // for choices that are left to chance
 };
 
 class Gateway final : private TurnHook {
@@ -57,7 +62,6 @@ class Gateway final : private TurnHook {
   size_t writer_count() const { return store_->log_count(); }
   StoreWriter& writer(size_t index) { return store_->writer(index); }
   MailboxWriter& mailboxes() { return *mailboxes_; }
-  const std::shared_ptr<SystemResolver>& resolver() { return resolver_; }  // shared with the threads that answer
 
   // Every reactor takes connections from `listening`.
   void Listen(Socket listening);
@@ -105,6 +109,7 @@ class Gateway final : private TurnHook {
   absl::Status AssembleRelay();
   void AssembleDoors();
   GatewayStatus Status() const;
+  MessageId LastKnown() const;  // of all logs
   void Enter(Life life, Duration patience);
   bool InboundOpen() const;
 
@@ -129,7 +134,8 @@ class Gateway final : private TurnHook {
   RouteTable routes_;
   std::unique_ptr<LogMailStore> mail_store_;
   std::unique_ptr<MailboxWriter> mailboxes_;
-  std::shared_ptr<SystemResolver> resolver_;
+  std::unique_ptr<DnsClient> dns_;
+  MessageIdSource report_ids_;
   std::unique_ptr<SmtpCourier> courier_;
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<RelayLoop> relay_loop_;

@@ -5,11 +5,6 @@
 #include "net/host.h"
 
 namespace postern {
-namespace {
-
-constexpr int kResolverCount = 4;  // so that a name whose server is silent does not hold up the others
-
-}  // namespace
 
 Threads::Threads(Gateway& gateway, EventBuffer& events) : gateway_(gateway), events_(events) {
   Start(workers_, "events", [this] { events_.Run(stop_workers_); });
@@ -20,13 +15,6 @@ Threads::Threads(Gateway& gateway, EventBuffer& events) : gateway_(gateway), eve
     LowerThreadPriority();  // taking mail in comes before putting it away
     gateway_.mailboxes().Run(stop_workers_);
   });
-  for (int i = 0; i < kResolverCount; ++i) {
-    std::thread([resolver = gateway.resolver()] {
-      DropBindRight();
-      NameThread("resolver");
-      resolver->Run();
-    }).detach();
-  }
   const auto turn = [this](Reactor& reactor) {
     return [&reactor, this] {
       while (!stop_reactors_.load(std::memory_order_acquire)) reactor.Turn();
@@ -41,7 +29,6 @@ Threads::~Threads() {
   gateway_.relay_reactor().Wake();
   for (size_t i = 0; i < gateway_.reactor_count(); ++i) gateway_.reactor(i).Wake();
   for (std::thread& thread : reactors_) thread.join();
-  gateway_.resolver()->Close();
   stop_workers_.store(true, std::memory_order_release);
   events_.Wake();
   gateway_.mailboxes().Wake();

@@ -1,9 +1,7 @@
 // Threads puts a thread round each actor of a gateway: nothing else in the program starts one.
 //
 // `postern serve` owns it, on the main thread, from after Gateway::Open() until the gateway has drained. An actor's
-// state belongs to its thread for as long as that runs. All threads are joined but the resolver's: the system may keep
-// one for half a minute over a silent server of names, and no stop waits for that. They hold a share of the resolver,
-// and touch nothing else once it is closed.
+// state belongs to its thread for as long as that runs.
 
 #ifndef POSTERN_GATEWAY_THREADS_H_
 #define POSTERN_GATEWAY_THREADS_H_

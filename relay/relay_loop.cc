@@ -5,9 +5,8 @@
 
 namespace postern {
 
-RelayLoop::RelayLoop(Reactor& reactor, const Clock& clock, LogMailStore& store, DnsClient& dns, SmtpCourier& courier,
-                     Relay& relay)
-    : reactor_(reactor), clock_(clock), store_(store), dns_(dns), courier_(courier), relay_(relay) {
+RelayLoop::RelayLoop(Reactor& reactor, const Clock& clock, LogMailStore& store, SmtpCourier& courier, Relay& relay)
+    : reactor_(reactor), clock_(clock), store_(store), courier_(courier), relay_(relay) {
   timer_.fire = [](Timer&) {};
   reactor_.AddHook(*this);
 }
@@ -19,8 +18,7 @@ RelayLoop::~RelayLoop() {
 
 void RelayLoop::RunTurn() {
   more_ = relay_.Turn();
-  MonotonicTime next = dns_.Turn(clock_.Monotonic());
-  next = std::min(next, courier_.Turn());
+  MonotonicTime next = courier_.Turn();
   store_.Maintain();
   if (const std::optional<WallTime> due = relay_.next_turn()) {
     // Not longer than a minute: the wall clock may be set meanwhile.
@@ -34,8 +32,6 @@ void RelayLoop::RunTurn() {
   }
 }
 
-bool RelayLoop::HasWork() const {
-  return more_ || relay_.HasWork() || dns_.HasWork() || courier_.HasWork() || store_.HasWork();
-}
+bool RelayLoop::HasWork() const { return more_ || relay_.HasWork() || courier_.HasWork() || store_.HasWork(); }
 
 }  // namespace postern

@@ -6,7 +6,6 @@
 #ifndef POSTERN_RELAY_RELAY_LOOP_H_
 #define POSTERN_RELAY_RELAY_LOOP_H_
 
-#include "net/dns_client.h"
 #include "net/reactor.h"
 #include "relay/log_mail_store.h"
 #include "relay/mailbox_writer.h"
@@ -17,8 +16,7 @@ namespace postern {
 
 class RelayLoop final : public TurnHook {
  public:
-  RelayLoop(Reactor& reactor, const Clock& clock, LogMailStore& store, DnsClient& dns, SmtpCourier& courier,
-            Relay& relay);
+  RelayLoop(Reactor& reactor, const Clock& clock, LogMailStore& store, SmtpCourier& courier, Relay& relay);
   ~RelayLoop() override;
 
   void RunTurn() override;
@@ -28,7 +26,6 @@ class RelayLoop final : public TurnHook {
   Reactor& reactor_;
   const Clock& clock_;
   LogMailStore& store_;
-  DnsClient& dns_;
   SmtpCourier& courier_;
   Relay& relay_;
   Timer timer_;  // for the next turn; firing is all it does, since every turn runs the hooks
