@@ -161,7 +161,7 @@ class CommandLine {
     CLI::App& command = QueueLeaf(queue, name, about, QueueVerb::kAct);
     CLI::App& which = *command.add_option_group("Which");
     which.add_option("TARGET", queue_.targets, "Ids of messages, or names of destinations as `queue list` shows them");
-    which.add_flag("--all", queue_all_, "All of the queue");
+    which.add_flag("--all", queue_.all, "All of the queue");
     which.require_option(1);
     command.parse_complete_callback([this, action] { queue_.action = action; });
   }
@@ -171,7 +171,6 @@ class CommandLine {
   std::string target_;
   RouteCommand route_;
   QueueCommand queue_;
-  bool queue_all_ = false;
   std::function<int()> run_;
 };
 

@@ -374,7 +374,7 @@ TEST_F(ControlServerTest, AnExportIsTheMessageByteByByte) {
 // The server makes a line when the last one has gone: who does not read costs a line, and after a while nothing.
 TEST_F(ControlServerTest, AnExportThatNobodyReadsEnds) {
   const MessageId id = store_.Add(1, {"a@far.example"});
-  store_.mails[id].body = std::string(50'000'000, 'x');
+  store_.mails[id].body = std::string(5'000'000, 'x');
   RawClient client(reactor_, path_);
   client.deaf = true;
   client.Say(EncodeRequest({.verb = ControlVerb::kExport, .message = id}));
