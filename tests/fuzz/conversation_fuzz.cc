@@ -45,6 +45,12 @@ ConversationOptions MakeOptions(const Choices& choices) {
     options.message_count_max = 3;
     options.error_count_max = 4;
     options.hop_count_max = 2;
+    options.own_hop_count_max = 1;
+    options.routed_domains.emplace();
+    CHECK_OK(options.routed_domains->Add("local.example", 0));
+    CHECK_OK(options.routed_domains->Add("closed.local.example", 1));
+    options.reject_texts = {"", "closed"};
+    options.route_size_max = {100};
   }
   return options;
 }
