@@ -1,11 +1,22 @@
 #include "relay/smtp_courier.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/log/check.h"
 
 namespace postern {
+namespace {
+
+// The one that came last is mostly the one that goes first.
+void EraseLatest(std::vector<SmtpLink*>& links, const SmtpLink* link) {
+  const auto place = std::find(links.rbegin(), links.rend(), link);
+  CHECK(place != links.rend());
+  links.erase(std::next(place).base());
+}
+
+}  // namespace
 
 SmtpCourier::SmtpCourier(CourierOptions options, Poller& poller, DnsClient& dns, DeliveryListener& listener,
                          const Clock& clock)
@@ -49,8 +60,8 @@ void SmtpCourier::HandleIdle(SmtpLink& link) {
 }
 
 void SmtpCourier::HandleLeftIdle(SmtpLink& link) {
-  std::erase(idle_[link.destination()], &link);
-  std::erase(link.host()->idle, &link);
+  EraseLatest(idle_[link.destination()], &link);
+  EraseLatest(link.host()->idle, &link);
 }
 
 void SmtpCourier::StopKeeping() {

@@ -57,18 +57,16 @@ SmtpLink::SmtpLink(LinkContext& context)
 }
 
 void SmtpLink::Give(Attempt& attempt, AttemptListener& listener) {
-  CHECK(attempt_ == nullptr && (state_ == State::kFree || state_ == State::kIdle));
+  CHECK(state_ == State::kFree || state_ == State::kIdle);
   if (state_ == State::kIdle) LeaveIdle();
-  attempt_ = &attempt;
+  progress_.Start(attempt);
   listener_ = &listener;
-  end_ = aborting() ? AttemptEnd::kNeither : AttemptEnd::kUnreachable;
+  end_ = AttemptEnd::kUnreachable;
   route_ = attempt.route;
   destination_ = attempt.destination;
   domain_ = attempt.domain;
-  left_.clear();
-  left_recipients_.clear();
-  body_used_ = false;
   failure_ = {};
+  if (context_.mode == LinkMode::kAborting) NoteStop();
   if (state_ == State::kFree) StartSearch();
   context_.owner.HandleReady(*this);
 }
@@ -108,8 +106,7 @@ void SmtpLink::LeaveIdle() {
 
 void SmtpLink::Abort() {
   const MonotonicTime now = context_.clock.Monotonic();
-  end_ = AttemptEnd::kNeither;
-  failure_ = {.text = std::string(kStopping)};
+  NoteStop();
   switch (state_) {
     case State::kFree:
     case State::kClosing: return;
@@ -118,6 +115,11 @@ void SmtpLink::Abort() {
     case State::kIdle: LeaveIdle(); [[fallthrough]];
     case State::kTalking: conversation_.HandleDisconnect(kStopping); return Pump(now);
   }
+}
+
+void SmtpLink::NoteStop() {
+  end_ = AttemptEnd::kNeither;
+  failure_ = {.code = 0, .text = std::string(kStopping)};
 }
 
 void SmtpLink::StartSearch() {
@@ -165,7 +167,7 @@ void SmtpLink::TryTargets(MonotonicTime now) {
 }
 
 bool SmtpLink::TryConnect(const Target& target, MonotonicTime now) {
-  attempt_->host = target.name;
+  progress_.attempt().host = target.name;
   timed_out_ = false;
   const SocketResult made = context_.poller.sockets().MakeFor(target.address);
   if (!made.socket.valid()) {
@@ -192,7 +194,7 @@ bool SmtpLink::TryHandOver(const Target& target, MonotonicTime now) {
                                  [this](const SmtpLink* link) { return link->route() == route_; });
   if (kept == host->idle.end()) return false;
   SmtpLink& other = **kept;
-  Attempt& attempt = *std::exchange(attempt_, nullptr);
+  Attempt& attempt = progress_.Finish();
   BecomeFree(now);
   other.Give(attempt, *listener_);
   return true;
@@ -257,8 +259,8 @@ void SmtpLink::Pump(MonotonicTime now) {
 void SmtpLink::HandlePeerReady(MonotonicTime now) {
   HostBook::NoteAnswer(*host_);
   const bool full = transaction_count_ >= TransactionCountMax(now);
-  if (attempt_ != nullptr && !full) return StartTransaction(now);
-  if (attempt_ == nullptr && !full && context_.mode == LinkMode::kKeeping) {
+  if (progress_.active() && !full) return StartTransaction(now);
+  if (!progress_.active() && !full && context_.mode == LinkMode::kKeeping) {
     if (state_ == State::kIdle) return;
     state_ = State::kIdle;
     ArmDeadline(now + context_.options.idle_close);
@@ -280,57 +282,28 @@ uint32_t SmtpLink::TransactionCountMax(MonotonicTime now) const {
 void SmtpLink::StartTransaction(MonotonicTime now) {
   ++transaction_count_;
   in_transaction_ = true;
-  attempt_->host = host_->name;
-  body_status_ = absl::OkStatus();
-  if (std::exchange(body_used_, false)) body_status_ = attempt_->stored.body->Rewind();
-  conversation_.StartMessage({.head = &attempt_->envelope,
-                              .recipients = left_.empty() ? attempt_->recipients : left_recipients_,
-                              .body_size = attempt_->stored.body_size},
-                             now);
+  progress_.attempt().host = host_->name;
+  conversation_.StartMessage(progress_.NextTransaction(), now);
 }
 
 void SmtpLink::FeedBody() {
-  if (attempt_ == nullptr || attempt_->stored.body == nullptr) {
-    return conversation_.AbandonBody("the body of the message is gone");
-  }
-  body_used_ = true;
-  absl::Status status = body_status_;
-  if (status.ok()) {
-    const absl::StatusOr<std::string_view> piece = attempt_->stored.body->Next();
-    if (piece.ok()) return conversation_.GiveBody(*piece, piece->empty());
-    status = piece.status();
-  }
+  const absl::StatusOr<std::string_view> piece = progress_.NextPiece();
+  if (piece.ok()) return conversation_.GiveBody(*piece, piece->empty());
   end_ = AttemptEnd::kNeither;  // our own fault
-  failure_ = {.text = absl::StrCat("the message cannot be read: ", std::string_view(status.message()))};
+  failure_.text = absl::StrCat("the message cannot be read: ", std::string_view(piece.status().message()));
   conversation_.AbandonBody(failure_.text);
 }
 
 // Results are there, unless the attempt gets another try elsewhere.
 void SmtpLink::TakeResults(MonotonicTime now) {
-  if (!conversation_.TakeFinished() || attempt_ == nullptr) return;
+  if (!conversation_.TakeFinished() || !progress_.active()) return;
   const bool another_try = conversation_.failed_before_mail() || conversation_.refused_another_message();
   if (another_try && end_ != AttemptEnd::kNeither) return;  // Pump() sees to it
   in_transaction_ = false;
   if (timed_out_) NoteFailure(conversation_.failure(), now);
   if (end_ != AttemptEnd::kNeither) end_ = AttemptEnd::kAnswered;
-  const std::span<const RecipientResult> results = conversation_.results();
-  if (left_.empty()) attempt_->results.assign(results.begin(), results.end());
-  for (size_t i = 0; i < left_.size(); ++i) attempt_->results[left_[i]] = results[i];
-  ListLeft();
-  if (left_.size() == results.size()) {
-    SettleLeft({.fate = Fate::kDeferred, .reply = {.code = 452, .text = "the peer took none of the recipients"}});
-  }
-  if (left_.empty()) Finish();
-}
-
-void SmtpLink::ListLeft() {
-  left_.clear();
-  left_recipients_.clear();
-  for (uint32_t i = 0; i < attempt_->results.size(); ++i) {
-    if (attempt_->results[i].fate != Fate::kNextTransaction) continue;
-    left_.push_back(i);
-    left_recipients_.push_back(attempt_->recipients[i]);
-  }
+  progress_.TakeResults(conversation_.results());
+  if (progress_.all_settled()) listener_->HandleAttemptDone(progress_.Finish(), end_);
 }
 
 // Q202765: again on a fresh connection, and one for each message from now on.
@@ -343,7 +316,7 @@ void SmtpLink::HandleSingleHost(MonotonicTime now) {
 // A conversation that ended with an attempt in hand failed before its MAIL was taken: the attempt goes to another host,
 // or, when the connection was a kept one that may just have been too old, on a fresh one to the same.
 void SmtpLink::HandleClosedConversation(MonotonicTime now) {
-  if (attempt_ != nullptr && onward_ == Onward::kNextTarget && end_ != AttemptEnd::kNeither) {
+  if (progress_.active() && onward_ == Onward::kNextTarget && end_ != AttemptEnd::kNeither) {
     const bool kept = transaction_count_ > (in_transaction_ ? 1u : 0u);
     if (kept) {
       onward_ = Onward::kSearch;
@@ -370,17 +343,11 @@ void SmtpLink::TellFailure(const ServerReply& reply) {
   });
 }
 
-void SmtpLink::SettleLeft(const RecipientResult& result) {
-  if (left_.empty()) attempt_->results.assign(attempt_->indices.size(), result);
-  for (const uint32_t i : left_) attempt_->results[i] = result;
-  left_.clear();
-}
-
 // Nobody is left who could take the attempt, or it must end.
 void SmtpLink::FinishFailed(MonotonicTime now) {
   if (end_ != AttemptEnd::kUntried) {
-    if (failure_.text.empty()) failure_.text = aborting() ? kStopping : "no host has a connection to spare";
-    SettleLeft({.fate = Fate::kDeferred, .reply = failure_});
+    if (failure_.text.empty()) failure_.text = "no host has a connection to spare";
+    progress_.SettleLeft({.fate = Fate::kDeferred, .reply = failure_});
   }
   FinishFree(now);
 }
@@ -393,19 +360,17 @@ void SmtpLink::FinishByVerdict(const RecipientResult& verdict, MonotonicTime now
     if (end_ != AttemptEnd::kAnswered) end_ = AttemptEnd::kUnreachable;
     TellFailure(verdict.reply);
   }
-  SettleLeft(verdict);
+  progress_.SettleLeft(verdict);
   FinishFree(now);
 }
 
 // The listener hears of it last: it may give us the next attempt at once.
 void SmtpLink::FinishFree(MonotonicTime now) {
   search_.Stop();
-  Attempt& attempt = *std::exchange(attempt_, nullptr);
+  Attempt& attempt = progress_.Finish();
   BecomeFree(now);
   listener_->HandleAttemptDone(attempt, end_);
 }
-
-void SmtpLink::Finish() { listener_->HandleAttemptDone(*std::exchange(attempt_, nullptr), end_); }
 
 void SmtpLink::BecomeFree(MonotonicTime now) {
   ReleaseHost(now);
@@ -490,7 +455,7 @@ void SmtpLink::HandleClosed() {
     memory_.reset();
   }
   const MonotonicTime now = context_.clock.Monotonic();
-  if (attempt_ == nullptr) {
+  if (!progress_.active()) {
     BecomeFree(now);
   } else {
     GoOnward(now);

@@ -20,13 +20,13 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "core/clock.h"
 #include "core/ring_buffer.h"
 #include "net/op.h"
 #include "net/poller.h"
 #include "net/timers.h"
 #include "relay/attempt.h"
+#include "relay/attempt_progress.h"
 #include "relay/courier.h"
 #include "relay/delivery_listener.h"
 #include "relay/host_book.h"
@@ -132,20 +132,18 @@ class SmtpLink {
   void StartTransaction(MonotonicTime now);
   void FeedBody();
   void TakeResults(MonotonicTime now);
-  void ListLeft();
   void HandleSingleHost(MonotonicTime now);
   void HandleClosedConversation(MonotonicTime now);
   uint32_t TransactionCountMax(MonotonicTime now) const;
   void LeaveIdle();
 
   // The end of an attempt.
+  void NoteStop();
   void NoteFailure(const ServerReply& reply, MonotonicTime now);
   void TellFailure(const ServerReply& reply);
-  void SettleLeft(const RecipientResult& result);
   void FinishFailed(MonotonicTime now);
   void FinishByVerdict(const RecipientResult& verdict, MonotonicTime now);
   void FinishFree(MonotonicTime now);
-  void Finish();
   void BecomeFree(MonotonicTime now);
 
   // The socket.
@@ -158,7 +156,6 @@ class SmtpLink {
   void HandleSent();
   void HandleClosed();
 
-  bool aborting() const { return context_.mode == LinkMode::kAborting; }
   std::string_view destination_name() const;
 
   LinkContext& context_;
@@ -167,18 +164,12 @@ class SmtpLink {
   bool timed_out_ = false;  // this connection
 
   // The attempt, and whom it is for; these outlive it on a kept connection.
-  Attempt* attempt_ = nullptr;
+  AttemptProgress progress_;
   AttemptListener* listener_ = nullptr;
   AttemptEnd end_ = AttemptEnd::kUnreachable;  // what the attempt would end with now
   const Route* route_ = nullptr;
   uint32_t destination_ = 0;
   std::string domain_;
-
-  // For whom another transaction is needed; empty before the first one, which is for all.
-  std::vector<uint32_t> left_;  // places in the attempt's recipients
-  std::vector<Recipient> left_recipients_;
-  bool body_used_ = false;    // a part of it was read, for this transaction or an earlier one
-  absl::Status body_status_;  // of going back to its start
 
   // Where we are in the list of targets, and what the last one said.
   WaySearch search_;

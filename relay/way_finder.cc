@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "absl/log/check.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "relay/ascii_domain.h"
 
 namespace postern {
 namespace {
@@ -52,6 +52,9 @@ void WaySearch::Start(const Route& route, std::string_view domain) {
   trouble_text_.clear();
   if (route.kind != RouteKind::kMx) return StartNamed(route);
   if (absl::StartsWith(domain, "[")) return StartLiteral();
+  std::optional<std::string> name = ToAsciiDomain(domain);
+  if (!name.has_value()) return Refuse(550, "5.1.2", "the recipient's domain is not UTF-8");
+  name_ = *std::move(name);
   stage_ = Stage::kExchanges;
 }
 
@@ -89,7 +92,7 @@ void WaySearch::StartLiteral() {
 
 const Way* WaySearch::Find(MonotonicTime now) {
   if (stage_ == Stage::kExchanges) {
-    const DnsQuestion* const answer = Ask(domain_, DnsType::kMx, now);
+    const DnsQuestion* const answer = Ask(name_, DnsType::kMx, now);
     if (answer == nullptr) return nullptr;
     stage_ = Stage::kAddresses;
     TakeExchanges(*answer);
@@ -131,7 +134,7 @@ void WaySearch::TakeExchanges(const DnsQuestion& answer) {
     case DnsStatus::kNoName: return Refuse(550, "5.1.2", absl::StrCat("there is no domain ", domain_));
     case DnsStatus::kFailed:
       return Defer("4.4.3", absl::StrCat("cannot look up the mail exchanges of ", domain_, ": ", answer.text));
-    case DnsStatus::kNoData: implicit_ = true; places.push_back({.preference = 0, .lot = 0, .host = &domain_});
+    case DnsStatus::kNoData: implicit_ = true; places.push_back({.preference = 0, .lot = 0, .host = &name_});
   }
   for (const MailExchange& exchange : answer.exchanges) {
     if (exchange.host.empty()) continue;

@@ -109,7 +109,8 @@ class WaySearch {
   DnsWaiter waiter_;
   Stage stage_ = Stage::kFound;
   const Route* route_ = nullptr;
-  std::string domain_;
+  std::string domain_;  // as it was said, for people
+  std::string name_;    // the same for DNS
   Way way_;
   size_t next_ = 0;                        // the first host whose addresses are not known
   bool implicit_ = false;                  // there is no MX: the domain stands for itself

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -88,6 +89,8 @@ class ScriptedServer {
     PCHECK(listen(listener_, 16) == 0);
     acceptor_ = std::thread([this] {
       for (int fd; (fd = accept(listener_, nullptr, nullptr)) >= 0;) {
+        const int on = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // of a UNIX socket it is none, and no harm
         const int number = connection_count++;
         threads_.emplace_back([this, fd, number] {
           if (Say(fd, answer_("", number))) Serve(fd, number);

@@ -215,6 +215,14 @@ TEST_F(WayFinderTest, AnAddressLiteralIsTheAddress) {
   EXPECT_TRUE(dns_.asked.empty());
 }
 
+TEST_F(WayFinderTest, ADomainOfAnotherScriptIsAskedForByItsALabel) {
+  dns_.Set("xn--bcher-kva.example", DnsType::kMx, DnsStatus::kNoData);
+  dns_.SetAddresses("xn--bcher-kva.example", {"192.0.2.1"});
+  EXPECT_EQ(FindMx("bücher.example"), "xn--bcher-kva.example=192.0.2.1:25");
+  EXPECT_EQ(FindMx("büche.example"), "550 5.1.2 there is no domain büche.example");
+  EXPECT_EQ(FindMx("b\xFC.example"), "550 5.1.2 the recipient's domain is not UTF-8");
+}
+
 TEST_F(WayFinderTest, NamedHostsTakeTurnsAtBeingTheFirst) {
   Route route;
   route.kind = RouteKind::kNextHop;
