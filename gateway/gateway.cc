@@ -37,7 +37,10 @@ InboundOptions MakeInboundOptions(const Config& config, std::string identity, ui
   for (const std::string& rule : config.local_domains) conversation.local_domains.Add(rule, 0).IgnoreError();
   conversation.routed_domains.emplace();
   for (uint32_t i = 0; i < config.routes.size(); ++i) {
-    conversation.routed_domains->Add(config.routes[i].match, i).IgnoreError();
+    const Route& route = config.routes[i];
+    conversation.routed_domains->Add(route.match, i).IgnoreError();
+    conversation.reject_texts.push_back(route.kind == RouteKind::kReject ? route.reject_text : "");
+    conversation.route_size_max.push_back(route.message_size_max);
   }
   conversation.message_size_max = config.limits.message_size;
   conversation.recipient_count_max = config.limits.recipients;
