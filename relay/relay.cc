@@ -158,11 +158,12 @@ void Relay::HandleOperationDone(QueueAction action, MessageId message) {
   if (!queued.has_value()) return;
   std::vector<uint32_t> seen;
   for (const QueuedRecipient& recipient : queued->recipients) {
+    if (action != QueueAction::kBounce && !Waits(recipient.state)) continue;
     if (std::find(seen.begin(), seen.end(), recipient.destination) != seen.end()) continue;
     seen.push_back(recipient.destination);
     if (action == QueueAction::kBounce) {
       ReportWhatIsDue(message, recipient.destination, nullptr);
-    } else if (Waits(recipient.state)) {
+    } else {
       scheduler_.AddForced(recipient.destination, message, clock_.Wall());
     }
   }
