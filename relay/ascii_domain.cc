@@ -45,8 +45,8 @@ void AppendNumber(uint32_t number, uint32_t bias, std::string& out) {
   out += Digit(number);
 }
 
-// RFC 3492 6.3: the ASCII letters first, then where each of the others goes, in the order of their codes. A label that
-// DNS could hold is too short for any of these numbers to overflow.
+// RFC 3492 6.3: the ASCII letters first, then where each of the others goes, in the order of their codes. A
+// domain of kDomainSizeMax is too short for any of these numbers to overflow, and of a longer one no harm is done.
 std::string Punycode(const std::vector<uint32_t>& codes) {
   std::string out;
   for (const uint32_t code : codes) {

@@ -7,8 +7,9 @@
 namespace postern {
 
 void AttemptProgress::Start(Attempt& attempt) {
-  CHECK(attempt_ == nullptr && attempt.results.empty());
+  CHECK(attempt_ == nullptr);
   attempt_ = &attempt;
+  attempt.results.clear();
   left_count_ = attempt.indices.size();
   left_.clear();
   left_recipients_.clear();

@@ -23,7 +23,7 @@ namespace postern {
 
 class AttemptProgress {
  public:
-  // `attempt` is lent until Finish(), and has no results.
+  // `attempt` is lent until Finish(), and has no results yet.
   void Start(Attempt& attempt);
   bool active() const { return attempt_ != nullptr; }
   Attempt& attempt() { return *attempt_; }

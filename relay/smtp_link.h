@@ -4,10 +4,13 @@
 // between it and the socket, and bodies from the log into it. It holds one piece of a body at a time, whatever the
 // message's size.
 //
-//   kFree -> kFinding -> kConnecting -> kTalking <-> kIdle
-//     ^         |            |              |          a target that fails before it took the MAIL is closed, and the
-//     |_________|      kClosing <-----------'          same attempt goes on to the next one
-//     |___________________|  |____> kConnecting, kFinding
+//   kFree ---> kFinding ---> kConnecting ---> kTalking <---> kIdle
+//     ^         ^    |           |  ^           |
+//     |         |    |           v  |           |
+//     '---------+----+--------- kClosing <------'
+//
+// kClosing leads on with the same attempt while that is not over: to the next target when this one failed before it
+// took the MAIL, to a new search when another connection is needed though nobody failed.
 
 #ifndef POSTERN_RELAY_SMTP_LINK_H_
 #define POSTERN_RELAY_SMTP_LINK_H_
