@@ -16,6 +16,15 @@ namespace {
 constexpr QueuePageLimits kPage = {.entry_count_max = 64, .recipient_count_max = 1000, .place_count_max = 16'384};
 constexpr Duration kLookAgain = std::chrono::milliseconds(2);  // a sync takes about as long
 
+absl::Status TooLate(bool started) {
+  return started ? absl::DeadlineExceededError("the log has not taken it yet; look again later")
+                 : absl::UnavailableError("it is being delivered just now; try again later");
+}
+
+absl::Status AnotherWish() {
+  return absl::UnavailableError("the gateway is still busy with another wish for many messages; try again later");
+}
+
 }  // namespace
 
 ControlServer::ControlServer(Reactor& reactor, ControlTargets targets)
@@ -144,8 +153,7 @@ void ControlServer::Handle(Client& client, std::string_view line) {
       if (!message.ok()) return Reply(client, EncodeError(message.status()));
       return StartStream(client, StreamExport(*std::move(message)));
     }
-    case ControlVerb::kAct:
-      return request->message.has_value() ? StartAct(client, *request) : ActOnAll(client, *request);
+    case ControlVerb::kAct: return StartAct(client, *request);
   }
 }
 
@@ -153,19 +161,6 @@ void ControlServer::List(Client& client, const ControlRequest& request) {
   const auto destination = FindDestination(targets_.book, request.destination);
   if (!destination.ok()) return Reply(client, EncodeError(destination.status()));
   Reply(client, EncodePage(ListQueue(targets_.store, targets_.book, *destination, request.cursor, kPage)));
-}
-
-void ControlServer::ActOnAll(Client& client, const ControlRequest& request) {
-  const auto destination = FindDestination(targets_.book, request.destination);
-  if (!destination.ok()) return Reply(client, EncodeError(destination.status()));
-  switch (targets_.act_on_all(request.action, *destination)) {
-    case QueueOperations::Answer::kStarted: return Reply(client, EncodeResult(ActResult::kBegun));
-    case QueueOperations::Answer::kBusy:
-      return Reply(client, EncodeError(absl::UnavailableError(
-                               "the gateway still carries out another wish for many messages; try again later")));
-    case QueueOperations::Answer::kNotFound:
-    case QueueOperations::Answer::kNothing: return Reply(client, EncodeResult(ActResult::kUnchanged));
-  }
 }
 
 void ControlServer::StartAct(Client& client, const ControlRequest& request) {
@@ -177,23 +172,32 @@ void ControlServer::StartAct(Client& client, const ControlRequest& request) {
 }
 
 void ControlServer::LookAgain(Client& client) {
+  const absl::StatusOr<std::optional<ActResult>> result =
+      client.request.message.has_value() ? TryAct(client) : TryActOnAll(client);
+  if (!result.ok()) return Reply(client, EncodeError(result.status()));
+  if (result->has_value()) return Reply(client, EncodeResult(**result));
+  if (reactor_.now() < client.deadline) return reactor_.timers().Arm(client.timer, reactor_.now() + kLookAgain);
+  Reply(client, EncodeError(client.request.message.has_value() ? TooLate(client.started) : AnotherWish()));
+}
+
+absl::StatusOr<std::optional<ActResult>> ControlServer::TryAct(Client& client) {
   const MessageId message = *client.request.message;
-  if (!client.started) {
-    std::optional<MailState> now = targets_.store.Find(message);
-    if (!now.has_value()) return Reply(client, EncodeError(NotQueued(message)));
-    client.before = *std::move(now);
-    const QueueOperations::Answer answer = targets_.act(client.request.action, message);
-    if (answer == QueueOperations::Answer::kNothing) return Reply(client, EncodeResult(ActResult::kUnchanged));
-    client.started = answer == QueueOperations::Answer::kStarted;
-  } else if (Shows(client)) {
-    return Reply(client, EncodeResult(ActResult::kDone));
-  }
-  if (reactor_.now() >= client.deadline) {
-    return Reply(client, EncodeError(client.started
-                                         ? absl::DeadlineExceededError("the log has not taken it yet; look again later")
-                                         : absl::UnavailableError("it is being delivered just now; try again later")));
-  }
-  reactor_.timers().Arm(client.timer, reactor_.now() + kLookAgain);
+  if (client.started) return Shows(client) ? std::optional(ActResult::kDone) : std::nullopt;
+  std::optional<MailState> now = targets_.store.Find(message);
+  if (!now.has_value()) return NotQueued(message);
+  client.before = *std::move(now);
+  const QueueOperations::Answer answer = targets_.act(client.request.action, message);
+  if (answer == QueueOperations::Answer::kNothing) return ActResult::kUnchanged;
+  client.started = answer == QueueOperations::Answer::kStarted;
+  return std::nullopt;
+}
+
+absl::StatusOr<std::optional<ActResult>> ControlServer::TryActOnAll(Client& client) {
+  const auto destination = FindDestination(targets_.book, client.request.destination);
+  if (!destination.ok()) return destination.status();
+  const QueueOperations::Answer answer = targets_.act_on_all(client.request.action, *destination);
+  if (answer == QueueOperations::Answer::kStarted) return ActResult::kBegun;
+  return std::nullopt;
 }
 
 bool ControlServer::Shows(const Client& client) const {

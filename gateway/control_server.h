@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "gateway/control_protocol.h"
 #include "gateway/control_stream.h"
 #include "net/block_lender.h"
@@ -58,7 +59,7 @@ class ControlServer final : private ListenerHandler, private ConnectionHandler {
   enum class State : uint8_t {
     kFree,
     kReading,    // a request may come
-    kWaiting,    // for the relay: its effect has to show
+    kWaiting,    // for the relay, or its effect to show
     kStreaming,  // a reply of several lines goes out
     kClosing,
   };
@@ -70,7 +71,7 @@ class ControlServer final : private ListenerHandler, private ConnectionHandler {
     bool peer_ended = false;
     // kWaiting:
     ControlRequest request;
-    bool started = false;  // the relay has taken it
+    bool started = false;  // the relay has taken it, for a message
     MailState before;      // what must not stay as it is
     MonotonicTime deadline;
     // kStreaming:
@@ -90,9 +91,11 @@ class ControlServer final : private ListenerHandler, private ConnectionHandler {
   void HandleTimer(Client& client);
   void List(Client& client, const ControlRequest& request);
   void StartAct(Client& client, const ControlRequest& request);
-  void ActOnAll(Client& client, const ControlRequest& request);
-  // The relay may be busy with the message first, and then the log has to say what was asked for.
   void LookAgain(Client& client);
+  // Nothing yet: the relay is busy with the message first, and then the log has to say what was asked for; or it is
+  // busy with another wish for many.
+  absl::StatusOr<std::optional<ActResult>> TryAct(Client& client);
+  absl::StatusOr<std::optional<ActResult>> TryActOnAll(Client& client);
   bool Shows(const Client& client) const;
   void StartStream(Client& client, std::unique_ptr<ControlStream> stream);
   void ContinueStream(Client& client);

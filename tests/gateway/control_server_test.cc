@@ -281,8 +281,28 @@ TEST_F(ControlServerTest, AWishForManyIsAnsweredWhenItHasBegun) {
   const ControlRequest all{.verb = ControlVerb::kAct, .action = QueueAction::kBounce, .all = true};
   EXPECT_EQ(*ParseResult(Ask(all)), ActResult::kBegun);
   EXPECT_EQ(asked_, (std::vector<std::string>{"hold all of far.example", "bounce all of the queue"}));
+}
+
+TEST_F(ControlServerTest, OneWishForManyWaitsForTheOther) {
+  store_.Add(1, {"a@far.example"});
   answer_ = QueueOperations::Answer::kBusy;
-  EXPECT_TRUE(absl::IsUnavailable(ParseResult(Ask(all)).status())) << "one after the other";
+  RawClient client(reactor_, path_);
+  const std::string request = EncodeRequest({.verb = ControlVerb::kAct, .action = QueueAction::kHold, .all = true});
+  client.Say(request);
+  TurnUntil([this] { return asked_.size() > 3; });
+  EXPECT_EQ(client.heard, "");
+  answer_ = QueueOperations::Answer::kStarted;
+  TurnUntil([&] { return !client.heard.empty(); });
+  EXPECT_EQ(*ParseResult(client.heard), ActResult::kBegun);
+
+  answer_ = QueueOperations::Answer::kBusy;
+  client.heard.clear();
+  asked_.clear();
+  client.Say(request);
+  TurnUntil([this] { return !asked_.empty(); });
+  clock_.skipped = ControlServer::kEffectWaitMax;
+  TurnUntil([&] { return !client.heard.empty(); });
+  EXPECT_TRUE(absl::IsUnavailable(ParseResult(client.heard).status())) << client.heard;
 }
 
 TEST_F(ControlServerTest, AnUnknownDestinationIsAnErrorThatHelps) {
