@@ -30,7 +30,7 @@ SocketAddress FromSockaddr(const sockaddr* address);
 class AresSockets {
  public:
   explicit AresSockets(Poller& poller);
-  ~AresSockets();  // closed() by then
+  ~AresSockets();  // closed() by then, or its poller goes too before it waits again
   AresSockets(const AresSockets&) = delete;
   AresSockets& operator=(const AresSockets&) = delete;
 

@@ -2,7 +2,7 @@
 //
 // Whoever has the poller owns the client, on that poller's thread, and turns it as dns_client.h says. UDP with EDNS,
 // and TCP where an answer does not fit; an answer that fails at one server is asked of the next. To end: Close(), turn
-// until closed(), then destroy.
+// until closed(), then destroy; who is cut short destroys it with its poller and all who have asked.
 
 #ifndef POSTERN_NET_DNS_CLIENT_ARES_H_
 #define POSTERN_NET_DNS_CLIENT_ARES_H_
