@@ -1,5 +1,6 @@
 #include "gateway/command_check.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -31,6 +32,11 @@ int RunCheck(const Config& config) {
       config.local_domains.empty() ? "none: only trusted networks may send" : absl::StrJoin(config.local_domains, ", "),
       "\n");
   for (const Route& route : config.routes) absl::StrAppend(&text, "  route ", route.match, ": ", WayText(route), "\n");
+  const bool anywhere = std::any_of(config.routes.begin(), config.routes.end(), [](const Route& route) {
+    return route.match == "*" && route.kind != RouteKind::kReject;
+  });
+  absl::StrAppend(&text, "  reports        from ", config.reports.postmaster,
+                  anywhere ? "" : "; there is no route \"*\", so senders elsewhere cannot be told", "\n");
   std::fwrite(text.data(), 1, text.size(), stdout);
   return kExitOk;
 }
