@@ -86,7 +86,7 @@ struct RelayConfig {
 // [dns]
 struct DnsConfig {
   std::vector<SocketAddress> servers{};        // empty: those that the system asks
-  Duration timeout = std::chrono::seconds(5);  // for an answer of one server
+  Duration timeout = std::chrono::seconds(3);  // for an answer of one server
   uint32_t tries = 3;                          // of every server
 };
 

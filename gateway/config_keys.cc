@@ -210,7 +210,7 @@ Keys DnsKeys() {
           R"(["192.0.2.53", "[2001:db8::53]:5353"])",
           "Whom to ask for mail exchanges and addresses. Empty: whom the system asks. A port that is left out is 53."),
       Row("dns", "timeout", At(&C::dns, &D::timeout), Time(milliseconds(10), hours(1)), R"("2s")",
-          "How long one of them may take for an answer."),
+          "How long one of them may take for an answer; in each further round twice as long."),
       Row("dns", "tries", At(&C::dns, &D::tries), Count(1, 100), "2", "How often each of them is asked."),
   };
 }

@@ -208,7 +208,8 @@ constexpr BadCase kBad[] = {
     {"\n[[route]]\ndomain = \"*\"",
      R"(f:2: route "*": has no way: exactly one of mx, next_hop, lmtp, maildir, reject and discard must be given)"},
     {"[[route]]\ndomain = \"*\"\nmaildir = \"/m\"\nnext_hop = \"a.example\"",
-     R"(f:1: route "*": has more than one way: exactly one of mx, next_hop, lmtp, maildir, reject and discard must be given)"},
+     R"(f:1: route "*": has more than one way: exactly one of mx, next_hop, lmtp, maildir, reject and discard must be )"
+     "given"},
     {"[[route]]\nmaildir = \"/m\"", R"(f:1: route: the domain is missing, as domain = "*")"},
     {"[[route]]\ndomain = \"a.example\"\nmaildir = \"/m\"\n[[route]]\ndomain = \"A.example\"\nmaildir = \"/n\"",
      R"(f:4: route "A.example": there is one for this domain already, in line 1)"},
@@ -245,7 +246,8 @@ constexpr BadCase kBad[] = {
      R"(f:3: route "*": reject "a\r\nb": must be one line of 1 to 300 printable ASCII characters)"},
     {"[[route]]\ndomain = \"*\"\nmx = true\nport = 0", R"(f:4: route "*": port: must be an integer from 1 to 65535)"},
     {"[[route]]\ndomain = \"*\"\nmx = true\ntls = \"required\"",
-     R"(f:4: route "*": tls "required": must be "none": the key is reserved, this version speaks no TLS to other servers)"},
+     R"(f:4: route "*": tls "required": must be "none": the key is reserved, this version speaks no TLS to other )"
+     "servers"},
     {"[[route]]\ndomain = \"*\"\nmx = true\neight_bit = \"encode\"",
      R"(f:4: route "*": eight_bit "encode": must be "pass" or "bounce")"},
 
@@ -292,8 +294,8 @@ constexpr BadCase kBad[] = {
      R"(f:4: route "*": lmtp "localhost:24": this is the gateway itself, which listens on 127.0.0.1:24; mail would go )"
      "round for ever"},
     {"listen = \"[::]:25\"\n[[route]]\ndomain = \"*\"\nnext_hop = \"[::1]\"",
-     R"(f:4: route "*": next_hop "[::1]:25": this is the gateway itself, which listens on [::]:25; mail would go round )"
-     "for ever"},
+     R"(f:4: route "*": next_hop "[::1]:25": this is the gateway itself, which listens on [::]:25; mail would go )"
+     "round for ever"},
     {"listen = \"127.0.0.1:25\"\n[[route]]\ndomain = \"*\"\nnext_hop = \"0.0.0.0\"",
      R"(f:4: route "*": next_hop "0.0.0.0:25": this is the gateway itself, which listens on 127.0.0.1:25; mail would )"
      "go round for ever"},
