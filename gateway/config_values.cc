@@ -9,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "gateway/domain_rule.h"
+#include "relay/ascii_domain.h"
 #include "smtp/address.h"
 #include "store/maildir.h"
 
@@ -34,6 +35,7 @@ absl::StatusOr<HostPort> ReadHost(std::string_view text, uint16_t default_port) 
   }
   if (!IpAddress::Parse(host->host).has_value()) {
     if (const std::string what = DomainMistake(host->host); !what.empty()) return Wrong(what);
+    host->host = ToAsciiDomain(host->host).value_or(host->host);  // as DNS knows it
   }
   return host;
 }

@@ -8,6 +8,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "relay/ascii_domain.h"
+#include "smtp/address.h"
 #include "smtp/client_conversation.h"
 #include "store/maildir.h"
 
@@ -130,7 +132,9 @@ bool RouteExplainer::IsOurs(const ExplainedHost& host) const {
 }
 
 void RouteExplainer::AddDroppedExchanges(const std::string& domain, RouteExplanation& explanation) {
-  const DnsQuestion* const answer = names_.Find(domain, DnsType::kMx, now_);
+  const std::optional<std::string> name = ToAsciiDomain(domain);
+  if (!name.has_value() || IsAddressLiteral(domain)) return;
+  const DnsQuestion* const answer = Ask(*name, DnsType::kMx);
   if (answer == nullptr) return;
   std::vector<MailExchange> exchanges = answer->exchanges;
   std::stable_sort(exchanges.begin(), exchanges.end(),

@@ -355,6 +355,11 @@ TEST(ConfigTest, EveryKindOfRouteIsRead) {
   EXPECT_EQ(config.routes[4].kind, RouteKind::kDiscard);
 }
 
+TEST(ConfigTest, AHostOfAnotherScriptIsWhatDnsCallsIt) {
+  const Config config = Good("[[route]]\ndomain = \"*\"\nnext_hop = \"bücher.example:26\"");
+  EXPECT_EQ(config.routes.at(0).next_hops, (std::vector<HostPort>{{"xn--bcher-kva.example", 26}}));
+}
+
 TEST(ConfigTest, ARouteHasTheScheduleOfTheRelayWhereItSaysNoOther) {
   const std::string_view route =
       "[[route]]\ndomain = \"*\"\nmx = true\nretry = \"7s\"\nby_priority = false\n[[route]]\ndomain = "

@@ -80,6 +80,17 @@ TEST_F(RouteExplainerTest, OurselvesAndWhatIsNoBetterIsLeftOut) {
                          kMxLimits));
 }
 
+TEST_F(RouteExplainerTest, ADomainOfAnotherScriptAndAnAddress) {
+  Configure(kMx);
+  dns_.SetMx("xn--bcher-kva.example", {{10, "a.example"}, {20, "gone.example"}});
+  dns_.SetAddresses("a.example", {"192.0.2.7"});
+  EXPECT_EQ(Explain("kim@bücher.example").hosts.size(), 2u);
+  const RouteExplanation literal = Explain("kim@[192.0.2.9]");
+  ASSERT_EQ(literal.hosts.size(), 1u);
+  EXPECT_EQ(literal.hosts[0].name, "192.0.2.9");
+  EXPECT_EQ(dns_.asked, (std::vector<std::string>{"mx xn--bcher-kva.example", "a a.example", "a gone.example"}));
+}
+
 TEST_F(RouteExplainerTest, ALoopIsRefused) {
   Configure(kMx);
   dns_.SetMx("here.example", {{10, "gw.example"}});
