@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <ctime>
 
 #include "absl/log/check.h"
 #include "net/poller.h"
@@ -24,6 +26,8 @@ constexpr int kEventsPerWait = 256;
 // Completions that wait for their turn are handed over without asking the kernel first, but not for ever: new input of
 // others must not starve.
 constexpr int kWaitsWithoutPollMax = 3;
+
+constexpr Duration kTimeoutMax = std::chrono::minutes(1);
 
 constexpr uint32_t kStreamEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 // Of several reactors that sleep, one is woken for a new connection; those that are awake hear of it too, and find
@@ -162,14 +166,23 @@ class EpollPoller final : public Poller {
 
   void Poll(Duration timeout) {
     epoll_event events[kEventsPerWait];
-    // Rounded up: waking a moment before a timer is due would only make us spin until it is.
-    const int64_t timeout_ms = (timeout.count() + 999'999) / 1'000'000;
-    const int timeout_capped = static_cast<int>(std::min<int64_t>(timeout_ms, 60'000));
-    const int count = epoll_wait(epoll_, events, kEventsPerWait, timeout_capped);
+    const int count = WaitForEvents(events, std::min<Duration>(timeout, kTimeoutMax));
     PCHECK(count >= 0 || errno == EINTR);
     for (int i = 0; i < count; ++i) {
       if (events[i].data.fd != wake_) HandleEvents(states_[static_cast<size_t>(events[i].data.fd)], events[i].events);
     }
+  }
+
+  // To the nanosecond on Linux 5.11 and later; else in milliseconds, rounded up, since waking a moment before a timer
+  // is due would only make us spin until it is.
+  int WaitForEvents(epoll_event* events, Duration timeout) {
+    if (precise_) {
+      const timespec precise{.tv_sec = timeout.count() / 1'000'000'000, .tv_nsec = timeout.count() % 1'000'000'000};
+      const int count = epoll_pwait2(epoll_, events, kEventsPerWait, &precise, nullptr);
+      if (count >= 0 || errno != ENOSYS) return count;
+      precise_ = false;
+    }
+    return epoll_wait(epoll_, events, kEventsPerWait, static_cast<int>((timeout.count() + 999'999) / 1'000'000));
   }
 
   void HandleEvents(SocketState& state, uint32_t events) {
@@ -266,6 +279,7 @@ class EpollPoller final : public Poller {
 
   const int epoll_;
   const int wake_;
+  bool precise_ = true;  // epoll_pwait2() is there
   int waits_without_poll_ = 0;
   std::vector<SocketState> states_;  // by descriptor
   std::vector<Op*> completed_;

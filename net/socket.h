@@ -39,6 +39,9 @@ class Sockets {
   // A socket to start a connect op to `peer` on.
   virtual SocketResult MakeFor(const SocketAddress& peer) = 0;
 
+  // The same for TCP, with a connection that comes from `from`, an address of this machine and of the peer's family.
+  virtual SocketResult MakeBoundFor(const SocketAddress& peer, const IpAddress& from) = 0;
+
   // A socket for datagrams (UDP) from and to `peer`, for ops of kind connect, send, recv and close. A send takes one
   // datagram, a recv yields one, perhaps an empty one; that nobody is there comes as kRefused of a later send or recv.
   virtual SocketResult MakeDatagramFor(const SocketAddress& peer) = 0;

@@ -138,6 +138,16 @@ class SystemSocketsImpl final : public Sockets {
     return {.socket = made};
   }
 
+  SocketResult MakeBoundFor(const SocketAddress& peer, const IpAddress& from) override {
+    SocketResult made = MakeFor(peer);
+    if (!made.socket.valid()) return made;
+    // The port is chosen by the connect, which knows the peer: so one that another peer's connection has will do.
+    SetFlag(made.socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    SystemAddress system = ToSystem({.ip = from, .port = 0, .path = {}});
+    if (bind(static_cast<int>(made.socket.handle), system.get(), system.size) != 0) return Failure("bind", made.socket);
+    return made;
+  }
+
   SocketResult MakeDatagramFor(const SocketAddress& peer) override {
     const Socket made{socket(SystemFamily(peer.family()), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (!made.valid()) return Failure("socket", made);

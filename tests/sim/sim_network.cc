@@ -131,6 +131,12 @@ SocketResult SimNetwork::MakeFor(const SocketAddress& peer) {
   return {.socket = AddHandle(std::make_shared<SimSocket>())};
 }
 
+SocketResult SimNetwork::MakeBoundFor(const SocketAddress& peer, const IpAddress& from) {
+  const SocketResult made = MakeFor(peer);
+  if (made.socket.valid()) Of(made.socket)->local = {.ip = from, .port = next_port_++, .path = {}};
+  return made;
+}
+
 SocketResult SimNetwork::MakeDatagramFor(const SocketAddress&) {
   return Failure(NetError::kOther, "socket: the simulated network carries no datagrams");
 }

@@ -103,6 +103,7 @@ class SimNetwork final : public Sockets {
   SocketResult ListenOn(const SocketAddress& address, int backlog) override;
   SocketResult Duplicate(Socket listening) override;
   SocketResult MakeFor(const SocketAddress& peer) override;
+  SocketResult MakeBoundFor(const SocketAddress& peer, const IpAddress& from) override;
   SocketResult MakeDatagramFor(const SocketAddress& peer) override;  // there are none here: DNS is a SimDns
   SocketAddress LocalAddress(Socket socket) override;
   void EndSend(Socket socket) override;
