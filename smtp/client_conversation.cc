@@ -203,6 +203,8 @@ void ClientConversation::HandleHelloReply(const ServerReply& reply) {
   }
   if (!reply.positive()) return Fail(reply);
   if (state_ == State::kEhlo) offers_ = ParsePeerOffers(reply.text);
+  offers_.pipelining = offers_.pipelining && policy_->pipelining;
+  offers_.chunking = offers_.chunking && policy_->chunking;
   state_ = State::kReady;
 }
 

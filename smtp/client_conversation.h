@@ -98,6 +98,10 @@ class ClientConversation {
 
   const char* stage() const;  // "greeting", "RCPT", ...: for people
 
+  // How far the current message is, or the last one came: for who measures.
+  bool mail_answered() const { return answered_step_count_ > 0; }
+  bool body_written() const { return state_ == State::kBodyEnd; }  // all of it, and its end is not answered yet
+
  private:
   enum class State : uint8_t {
     kGreeting,

@@ -1,5 +1,6 @@
 // What a route, a peer and its LIMITS allow: who is refused unasked, and who waits for the next transaction.
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,34 @@ TEST(ClientLimits, KnowsWhatTheRouteDoesNotTake) {
             "refused 552 5.3.4 the message is larger than the route's limit of 21\n");
   policy.message_size_max = 22;
   EXPECT_EQ(PlayAllCuts(Through("250 x", {"250 ok"}), {{}}, policy).results, "delivered 250  ok\n");
+}
+
+TEST(ClientLimits, LeavesOffersAloneThatItIsNotToUse) {
+  constexpr char kEhlo[] = "250-x\r\n250-CHUNKING\r\n250 PIPELINING";
+  const std::vector<Turn> chunks = After(kEhlo, {{"MAIL", "250 ok"}, {"RCPT", "250 ok"}, {"LAST", "250 in chunks"}});
+  const std::vector<Turn> data = Through(kEhlo, {"250 ok"});
+  for (const bool pipelining : {true, false}) {
+    for (const bool chunking : {true, false}) {
+      ClientPolicy policy = PlayPolicy();
+      policy.pipelining = pipelining;
+      policy.chunking = chunking;
+      const Play play(chunking ? chunks : data, {{}}, {}, policy);
+      EXPECT_EQ(play.results, chunking ? "delivered 250  in chunks\n" : "delivered 250  ok\n");
+      EXPECT_EQ(play.ahead_count > 0, pipelining) << "chunking " << chunking;
+    }
+  }
+}
+
+// What a load generator measures.
+TEST(ClientLimits, TellsHowFarAMessageIs) {
+  const std::vector<Turn> all = Through("250 x", {"250 ok"});
+  for (size_t stage = 2; stage < all.size() - 1; ++stage) {
+    std::vector<Turn> script(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(stage) + 1);
+    script[stage].reply = "";
+    const Play play(script, {{}});
+    EXPECT_EQ(play.conversation.mail_answered(), stage > 2) << script[stage].expected;
+    EXPECT_EQ(play.conversation.body_written(), script[stage].expected == ".") << script[stage].expected;
+  }
 }
 
 TEST(ClientLimits, AnEightBitBodyIsReturnedWhereTheRouteSaysSo) {
