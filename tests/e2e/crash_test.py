@@ -6,8 +6,9 @@ import time
 import unittest
 
 from gateway import Gateway, free_port, next_hop_route, split_message, wait_until
-from load import Load, name_of
+from load import Load, message, name_of
 from next_hop import NextHop
+from postfix import Sink
 
 ROUNDS = 20
 
@@ -47,6 +48,40 @@ class Crash(unittest.TestCase):
             gateway = Gateway({"relay": {"retry": ["1s"]}, "route": [next_hop_route(hop.port)]})
             self.addCleanup(gateway.__exit__)
             self.check(gateway, lambda: len(hop.messages), lambda: (m.body for m in hop.messages))
+
+
+class Relaying(unittest.TestCase):
+    """Killed while it sends: nothing is lost, and twice comes only what was acknowledged and not noted yet."""
+
+    def test_into_a_sink(self):
+        count, kills, connections = 2_000, 8, 10
+        chance = random.Random(9)
+        with Gateway({"relay": {"retry": ["500ms"]}, "route": [next_hop_route(port := free_port(), connections_max=connections)]}) as gateway:
+            with gateway.client() as client:
+                client.ask("EHLO client.example")
+                for i in range(count):
+                    client.send(b"MAIL FROM:<a@client.example>\r\nRCPT TO:<b@far.example>\r\nBDAT %d LAST\r\n%s"
+                                % (len(body := message(f"m{i}")), body))
+                    self.assertEqual([client.reply().code for _ in range(3)], [250] * 3)
+            gateway.kill()
+            with Sink(port=port) as sink:
+                in_the_middle = 0
+                for _ in range(kills):
+                    before = sum(1 for _ in sink.folder.glob("m.*"))
+                    gateway.start()
+                    wait_until(lambda: sum(1 for _ in sink.folder.glob("m.*")) > before, 10, gateway.log)
+                    time.sleep(chance.uniform(0.0, 0.05))
+                    gateway.kill()
+                    in_the_middle += sum(1 for _ in sink.folder.glob("m.*")) < count
+                gateway.start()
+                wait_until(lambda: not gateway.queued(), 60, gateway.log)
+                counts = collections.Counter(name_of(split_message(m.replace(b"\n", b"\r\n"))[1].removesuffix(b"\r\n"))
+                                             for m in sink.messages())
+        twice = sum(counts.values()) - len(counts)
+        print(f"{count} relayed through {kills} kills, {in_the_middle} of them in the middle: {twice} twice")
+        self.assertEqual(len(counts), count, "lost")
+        self.assertGreater(in_the_middle, 2)
+        self.assertLessEqual(twice, kills * connections)
 
 
 class Torn(unittest.TestCase):

@@ -89,6 +89,15 @@ def next_hop_route(*ports, domain="*", **more):
     return {"domain": domain, "next_hop": [f"127.0.0.1:{p}" for p in ports], **more}
 
 
+def lmtp_route(where, domain="*", **more):
+    """To a UNIX socket, or to a port."""
+    return {"domain": domain, "lmtp": f"127.0.0.1:{where}" if isinstance(where, int) else f"unix:{where}", **more}
+
+
+def mx_route(port, domain="*", **more):
+    return {"domain": domain, "mx": True, "port": port, **more}
+
+
 class Gateway:
     """One configuration and its folder; the process comes and goes (start, stop, kill)."""
 
@@ -183,6 +192,16 @@ class Gateway:
         sock = self._connect((self.address, self.port), timeout=10, source_address=(source, 0) if source else None)
         return smtp.Client(sock, **more)
 
+    def send(self, *recipients, message=b"Subject: test\r\n\r\ntest\r\n", **more):
+        """Hands over a message, byte for byte, which must be taken; its id."""
+        with self.client() as client:
+            client.start(*recipients, **more)
+            client.send(b"BDAT %d LAST\r\n" % len(message) + message)
+            reply = client.reply()
+        if reply.code != 250:
+            raise AssertionError(f"the message was not taken: {reply}")
+        return reply.text.split()[-1]
+
     # What it keeps.
 
     def run(self, *arguments, seconds=20):
@@ -199,8 +218,11 @@ class Gateway:
 
     def queued(self):
         """The messages in the queue."""
-        listed = self.queue("list")
-        return listed["messages"] if isinstance(listed, dict) else listed
+        return self.queue("list", "--messages")["messages"]
+
+    def destinations(self):
+        """What waits for whom, by the names of destinations."""
+        return {d["name"]: d for d in self.queue("list")["destinations"]}
 
     def delivered(self, recipient="*@*", folder=None):
         """The files in the mailboxes of a recipient (or a pattern)."""

@@ -92,7 +92,7 @@ class NextHop:
             stream.flush()
 
         say(self._answer("CONNECT", "220 nexthop.example ESMTP scripted"))
-        sender, recipients, body, message_count = None, [], b"", 0
+        sender, recipients, body, message_count = None, [], bytearray(), 0
         while line := stream.readline():
             command = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
             verb = command.split(" ")[0].upper()
@@ -106,7 +106,7 @@ class NextHop:
             elif verb == "MAIL" and message_count == self.messages_per_connection_max:
                 say("503 5.5.1 one more is one too many")
             elif verb == "MAIL":
-                sender, recipients, body = path, [], b""
+                sender, recipients, body = path, [], bytearray()
                 say(self._answer("MAIL", "250 2.1.0 ok"))
             elif verb == "RCPT":
                 reply = self._answer(path, "250 2.1.5 ok")
