@@ -1,6 +1,7 @@
 #include "smtp/recipient_results.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -12,7 +13,8 @@ Fate FateOf(uint16_t code) {
 }
 
 ServerReply Shorten(const ServerReply& reply) {
-  std::string text = reply.text.substr(0, std::min(reply.text.find('\n'), kResultTextSizeMax));
+  const size_t end = reply.permanent() ? reply.text.size() : reply.text.find('\n');
+  std::string text = reply.text.substr(0, std::min(end, kResultTextSizeMax));
   return {.code = reply.code, .enhanced = reply.enhanced, .text = std::move(text)};
 }
 

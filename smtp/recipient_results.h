@@ -25,14 +25,15 @@ enum class Fate : uint8_t {
 };
 struct RecipientResult {
   Fate fate = Fate::kPending;
-  ServerReply reply{};        // its text at most kResultTextSizeMax bytes of the first line
+  ServerReply reply{};        // its text at most kResultTextSizeMax bytes: see Shorten()
   bool peer_reports = false;  // delivered to a peer with DSN: a report of success is its business (RFC 3461 5.2.1)
 };
 inline constexpr size_t kResultTextSizeMax = 400;
 
 // What a final reply means for a recipient.
 Fate FateOf(uint16_t code);
-// What is kept of a reply: its first line, within bounds.
+// What is kept of a reply: all lines of a refusal, which its sender will read; else the first one, since a queue may
+// hold a million of them.
 ServerReply Shorten(const ServerReply& reply);
 
 class RecipientResults {

@@ -30,8 +30,10 @@ const Sample kFour{.recipients = {"a@x", "b@x", "c@x", "d@x"}};
 
 TEST(ClientLmtp, HasAReplyForEachWhoWasAccepted) {
   const Ending ending =
-      PlayAllCuts(FourRecipients("250 2.0.0 a\r\n452-4.2.2 b\r\n452 4.2.2 is full\r\n550 5.2.1 d"), {kFour}, Lmtp());
-  EXPECT_EQ(ending.results, "delivered 250 2.0.0 a\ndeferred 452 4.2.2 b\nrefused 550  no\nrefused 550 5.2.1 d\n");
+      PlayAllCuts(FourRecipients("250 2.0.0 a\r\n452-4.2.2 b\r\n452 4.2.2 is full\r\n550-5.2.1 d\r\n550 5.2.1 is gone"),
+                  {kFour}, Lmtp());
+  EXPECT_EQ(ending.results,
+            "delivered 250 2.0.0 a\ndeferred 452 4.2.2 b\nrefused 550  no\nrefused 550 5.2.1 d\nis gone\n");
   EXPECT_TRUE(absl::StartsWith(ending.transcript, "LHLO client.example\r\n"));
   EXPECT_TRUE(absl::StrContains(ending.transcript, "DATA\r\nSubject: hi\r\n\r\nhello\r\n.\r\nQUIT"))
       << "no RFC says what chunks mean in LMTP";
