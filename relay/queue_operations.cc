@@ -37,17 +37,18 @@ bool QueueOperations::Continue() {
     });
   }
   if (!more) sweep_.reset();
-  for (const MessageId message : found) Start(sweep.action, message, sweep.destination);
+  for (const MessageId message : found) Start(sweep.action, WishScope::kMany, message, sweep.destination);
   return more;
 }
 
-QueueOperations::Answer QueueOperations::Start(QueueAction action, MessageId message,
+QueueOperations::Answer QueueOperations::Start(QueueAction action, WishScope scope, MessageId message,
                                                std::optional<uint32_t> destination) {
   const std::optional<MailState> queued = store_.Find(message);
   if (!queued.has_value()) return Answer::kNotFound;
   if (!MayStart(message)) return Answer::kBusy;
   auto operation = std::make_unique<Operation>();
   operation->action = action;
+  operation->scope = scope;
   if (!EncodeOperation(*queued, action, destination, clock_.Wall(), operation->outcome)) return Answer::kNothing;
   Send(std::move(operation), message);
   return Answer::kStarted;
@@ -79,7 +80,8 @@ void QueueOperations::HandleReadBack(Handoff& handoff) {
   const auto it = operations_.find(&handoff);
   const std::unique_ptr<Operation> operation = std::move(it->second);
   operations_.erase(it);
-  if (operation->action.has_value()) host_.HandleOperationDone(*operation->action, operation->handoff.message);
+  if (!operation->action.has_value()) return;
+  host_.HandleOperationDone(*operation->action, operation->scope, operation->handoff.message);
 }
 
 }  // namespace postern

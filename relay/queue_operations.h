@@ -24,13 +24,16 @@
 
 namespace postern {
 
+// Whom a wish was for.
+enum class WishScope : uint8_t { kMessage, kMany };
+
 class QueueOperationsHost {
  public:
   virtual ~QueueOperationsHost() = default;
   // Somebody works on it: its state is about to change.
   virtual bool InWork(MessageId message) const = 0;
   // The log says so now. The message may have left the queue.
-  virtual void HandleOperationDone(QueueAction action, MessageId message) = 0;
+  virtual void HandleOperationDone(QueueAction action, WishScope scope, MessageId message) = 0;
 };
 
 class QueueOperations {
@@ -47,7 +50,9 @@ class QueueOperations {
   QueueOperations(MailStore& store, OutcomePost& post, const Clock& clock, QueueOperationsHost& host)
       : store_(store), post_(post), clock_(clock), host_(host) {}
 
-  Answer Act(QueueAction action, MessageId message) { return Start(action, message, std::nullopt); }
+  Answer Act(QueueAction action, MessageId message) {
+    return Start(action, WishScope::kMessage, message, std::nullopt);
+  }
   // For all recipients of a destination, or of all. Begins; kBusy while another such wish is carried out.
   Answer ActOnAll(QueueAction action, std::optional<uint32_t> destination);
 
@@ -68,6 +73,7 @@ class QueueOperations {
  private:
   struct Operation {
     std::optional<QueueAction> action;  // nothing: the relay's own
+    WishScope scope = WishScope::kMessage;
     Handoff handoff;
     OutcomeWriter outcome;
   };
@@ -78,7 +84,7 @@ class QueueOperations {
     uint64_t cursor = 0;
   };
 
-  Answer Start(QueueAction action, MessageId message, std::optional<uint32_t> destination);
+  Answer Start(QueueAction action, WishScope scope, MessageId message, std::optional<uint32_t> destination);
   bool MayStart(MessageId message) const { return operations_.size() < kCountMax && !host_.InWork(message); }
   void Send(std::unique_ptr<Operation> operation, MessageId message);
 

@@ -153,7 +153,18 @@ bool Relay::InWork(MessageId message) const {
          });
 }
 
-void Relay::HandleOperationDone(QueueAction action, MessageId message) {
+// A destination that is down is probed at once, by one message and not by all that are wanted.
+QueueOperations::Answer Relay::ActOnAll(QueueAction action, std::optional<uint32_t> destination) {
+  const QueueOperations::Answer answer = operations_.ActOnAll(action, destination);
+  const bool tries = action == QueueAction::kRetry || action == QueueAction::kRelease;
+  if (answer != QueueOperations::Answer::kStarted || !tries) return answer;
+  for (uint32_t i = 0; i < book_.count(); ++i) {
+    if (book_.entry(i).used && destination.value_or(i) == i) scheduler_.ProbeNow(i);
+  }
+  return answer;
+}
+
+void Relay::HandleOperationDone(QueueAction action, WishScope scope, MessageId message) {
   const std::optional<MailState> queued = store_.Find(message);
   if (!queued.has_value()) return;
   std::vector<uint32_t> seen;
@@ -163,8 +174,10 @@ void Relay::HandleOperationDone(QueueAction action, MessageId message) {
     seen.push_back(recipient.destination);
     if (action == QueueAction::kBounce) {
       ReportWhatIsDue(message, recipient.destination, nullptr);
-    } else {
+    } else if (scope == WishScope::kMessage) {
       scheduler_.AddForced(recipient.destination, message, clock_.Wall());
+    } else {
+      scheduler_.Add(recipient.destination, message, clock_.Wall());
     }
   }
 }

@@ -76,9 +76,7 @@ class Relay final : public FoldListener, public AttemptListener, private QueueOp
 
   // Operator's wishes; they show when they were read back from the log.
   QueueOperations::Answer Act(QueueAction action, MessageId message) { return operations_.Act(action, message); }
-  QueueOperations::Answer ActOnAll(QueueAction action, std::optional<uint32_t> destination) {
-    return operations_.ActOnAll(action, destination);
-  }
+  QueueOperations::Answer ActOnAll(QueueAction action, std::optional<uint32_t> destination);
   const DestinationBook& destinations() const { return book_; }
   // Of all in the book that have something to tell.
   std::vector<DestinationStatus> Status() const;
@@ -114,7 +112,7 @@ class Relay final : public FoldListener, public AttemptListener, private QueueOp
   void HandleStuck(Handoff& handoff);
   void Release(Attempt& attempt);
   bool InWork(MessageId message) const override;
-  void HandleOperationDone(QueueAction action, MessageId message) override;
+  void HandleOperationDone(QueueAction action, WishScope scope, MessageId message) override;
 
   // Destinations.
   uint32_t DestinationOf(std::string_view address);
@@ -143,6 +141,7 @@ class Relay final : public FoldListener, public AttemptListener, private QueueOp
   bool ContinueRounds();
   void ReportWhatIsDue(MessageId message, uint32_t destination, const Attempt* attempt);
   ReportedAction ActionOf(const QueuedRecipient& recipient, uint32_t destination) const;
+  bool IsCopied(const EnvelopeHead& head, std::string_view note) const;
   void ReportDelay(MessageId message, uint32_t destination);
   void BuryLetter(MessageId message, uint32_t recipient, const QueuedRecipient& status);
   void Request(ReportRequest request);

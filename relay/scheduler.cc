@@ -57,6 +57,8 @@ void Scheduler::AddForced(DestinationIndex destination, MessageId message, WallT
   JoinTurn(destination);
 }
 
+void Scheduler::ProbeNow(DestinationIndex destination) { Wake(destination); }
+
 void Scheduler::Advance(WallTime now) {
   while (!waiting_.empty() && waiting_.top().due <= now) {
     const Waiting due = waiting_.top();
@@ -107,10 +109,12 @@ void Scheduler::FinishAttempt(DestinationIndex destination, Finish finish, WallT
       Wake(destination);
       break;
     case Finish::kUnreachable:
-      // Attempts that ran side by side and failed together are one failure.
-      if (d.failure_count > 0 && d.wake_at > now) break;
-      ++d.failure_count;
-      Sleep(destination, std::max(d.wake_at, now + d.policy->Interval(d.failure_count, destination)));
+      // Attempts that ran side by side and failed together are one failure; one that was made before its time is none.
+      if (d.failure_count == 0 || d.probe_at <= now) {
+        ++d.failure_count;
+        d.probe_at = now + d.policy->Interval(d.failure_count, destination);
+      }
+      Sleep(destination, std::max(d.wake_at, d.probe_at));
       break;
     case Finish::kNeither: break;
   }

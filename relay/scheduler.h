@@ -52,6 +52,9 @@ class Scheduler {
   void Add(DestinationIndex destination, MessageId message, WallTime due);
   // At once, before all others, also when the destination is down or pauses: there it is the next probe.
   void AddForced(DestinationIndex destination, MessageId message, WallTime now);
+  // A destination that is down or pauses may be tried now: by one message, its first. What that says of it does not
+  // make the pause longer that was planned.
+  void ProbeNow(DestinationIndex destination);
 
   // Lets in what is due, and wakes destinations whose probe or pause is over.
   void Advance(WallTime now);
@@ -104,7 +107,8 @@ class Scheduler {
   struct Destination {
     const RetryPolicy* policy = nullptr;  // null: a free slot
     MessageLines::Line ready;
-    WallTime wake_at;  // zero: awake; else it is in `asleep_`
+    WallTime wake_at;   // zero: awake; else it is in `asleep_`
+    WallTime probe_at;  // when it is down: when it is to be tried again, unless an operator wants it earlier
     uint32_t waiting_count = 0;
     uint32_t attempt_count_max = 0;
     uint32_t active_count = 0;

@@ -30,6 +30,7 @@ class TextBody final : public MessageBody {
     offset_ += piece.size();
     return piece;
   }
+  absl::Status Rewind() override { return absl::UnimplementedError("a mailbox is written once"); }
 
  private:
   const std::string text_;

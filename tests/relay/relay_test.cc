@@ -301,6 +301,21 @@ TEST_F(RelayTest, AWishForADestinationReachesAllOfItAndNobodyElse) {
   EXPECT_EQ(store_.message_count(), 1u);
 }
 
+TEST_F(RelayTest, ADestinationThatIsDownIsProbedByOneOfAllThatAreWanted) {
+  for (int i = 0; i < 100; ++i) Accept({"y@away.example"});
+  Settle();
+  while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
+  Settle();
+  const WallTime planned = relay_->Status()[0].probe_at;
+  EXPECT_EQ(relay_->ActOnAll(QueueAction::kRetry, std::nullopt), QueueOperations::Answer::kStarted);
+  Settle();
+  ASSERT_EQ(courier_.started.size(), 1u);
+  courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
+  Settle();
+  EXPECT_TRUE(courier_.started.empty());
+  EXPECT_EQ(relay_->Status()[0].probe_at, planned);  // and the pause is no longer for it
+}
+
 TEST_F(RelayTest, WhatIsToLeaveWaitsWhenOnlyInboundIsServed) {
   options_.onward = false;
   BeginAgain();

@@ -208,6 +208,21 @@ TEST_F(SchedulerTest, SlotsOfRemovedDestinationsAreUsedAgainAndRememberNothing) 
   EXPECT_EQ(Take(), "0:3");
 }
 
+TEST_F(SchedulerTest, AProbeBeforeItsTimeIsNoFailureMore) {
+  const auto a = scheduler_.AddDestination(policy_, 10);
+  for (uint64_t i = 0; i < 2; ++i) scheduler_.Add(a, Message(i), kNow);
+  ASSERT_EQ(Take(), "0:0");
+  scheduler_.FinishAttempt(a, Finish::kUnreachable, kNow);
+  EXPECT_EQ(Take(), "");
+  const WallTime planned = scheduler_.view(a).probe_at;
+  scheduler_.ProbeNow(a);
+  EXPECT_EQ(Take(), "0:1");
+  scheduler_.FinishAttempt(a, Finish::kUnreachable, kNow);
+  EXPECT_EQ(scheduler_.view(a).failure_count, 1u);
+  EXPECT_EQ(scheduler_.view(a).probe_at, planned);
+  EXPECT_EQ(scheduler_.next_due(), planned);
+}
+
 // The same as the scheduler, without a thought for what it costs.
 class NaiveScheduler {
  public:
@@ -218,6 +233,7 @@ class NaiveScheduler {
     uint32_t active_count = 0;
     uint32_t failure_count = 0;
     WallTime wake_at;
+    WallTime probe_at;
     std::map<DestinationIndex, int> passed_by;  // how often others started since it may start
 
     bool MayStart() const {
@@ -299,6 +315,10 @@ class Life {
       AddDestination();
     } else if (choice < 8) {
       RemoveDestination();
+    } else if (choice < 10) {
+      const DestinationIndex index = AnyDestination();
+      scheduler_.ProbeNow(index);
+      model_.destinations.at(index).wake_at = {};
     } else if (choice < 35) {
       AddMessage();
     } else if (choice < 55) {
@@ -374,9 +394,11 @@ class Life {
         break;
       case 3:
         scheduler_.FinishAttempt(start.destination, Finish::kUnreachable, now_);
-        if (d.failure_count > 0 && d.wake_at > now_) break;
-        ++d.failure_count;
-        d.wake_at = std::max(d.wake_at, now_ + policy_.Interval(d.failure_count, start.destination));
+        if (d.failure_count == 0 || d.probe_at <= now_) {
+          ++d.failure_count;
+          d.probe_at = now_ + policy_.Interval(d.failure_count, start.destination);
+        }
+        d.wake_at = std::max(d.wake_at, d.probe_at);
         break;
       default: scheduler_.FinishAttempt(start.destination, Finish::kNeither, now_);
     }
