@@ -77,10 +77,13 @@ void Relay::Carry(Attempt& attempt) {
 
 // Null when there is nothing to try now; what is for later was scheduled. `any_time`: the due time does not count.
 std::unique_ptr<Attempt> Relay::MakeAttempt(MessageId message, uint32_t destination, bool any_time) {
-  if (attempts_.contains(Key{message.number, destination})) return nullptr;  // comes again when that is released
+  const WallTime now = clock_.Wall();
+  if (const auto under_way = attempts_.find(Key{message.number, destination}); under_way != attempts_.end()) {
+    under_way->second->next_attempt = now;  // it comes again when that is released
+    return nullptr;
+  }
   const std::optional<MailState> queued = store_.Find(message);
   if (!queued.has_value()) return nullptr;
-  const WallTime now = clock_.Wall();
   // A report about it changes its state in a moment.
   if (reported_.contains(message.number) && destination != book_.dead_letters()) {
     scheduler_.Add(destination, message, now + kUntriedPause);
@@ -266,7 +269,7 @@ RecipientOutcome Relay::MakeOutcome(Attempt& attempt, size_t i, WallTime now) {
   const bool dead_letter = attempt.destination == book_.dead_letters();
   // Who need not be told is done with; a dead letter is told nobody.
   const auto fail = [&](DeliveryEventKind event) {
-    const bool told = FailureDuty(attempt.envelope, recipient) == Duty::kNone && !reporter_.Copies(text);
+    const bool told = FailureDuty(attempt.envelope, recipient) == Duty::kNone && !IsCopied(attempt.envelope, text);
     outcome.state = told ? RecipientState::kBounced : RecipientState::kFailed;
     kind = event;
   };

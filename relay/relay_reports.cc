@@ -80,7 +80,7 @@ void Relay::ReportWhatIsDue(MessageId message, uint32_t destination, const Attem
         case Duty::kDeadLetter: BuryLetter(message, i, recipient); continue;
         case Duty::kNone:
           to = ReportTo::kAdministrator;
-          if (reporter_.Copies(reported.note)) break;
+          if (IsCopied(read->envelope, reported.note)) break;
           untold.push_back({.recipient = i, .state = RecipientState::kBounced});
           continue;
       }
@@ -95,6 +95,12 @@ void Relay::ReportWhatIsDue(MessageId message, uint32_t destination, const Attem
   }
   if (!untold.empty() && requests.empty()) operations_.Note(message, untold);
   for (ReportRequest& request : requests) Request(std::move(request));
+}
+
+// Whether the administrator is to see a failure of which the sender wants to hear nothing. Not one of a copy that was
+// sent to him: the next copy would fail as well, and so on for ever.
+bool Relay::IsCopied(const EnvelopeHead& head, std::string_view note) const {
+  return (head.flags & (kEnvelopeReport | kEnvelopeLastReport)) == 0 && reporter_.Copies(note);
 }
 
 std::optional<Relay::ReadEnvelope> Relay::Read(const MailState& queued) {
