@@ -39,8 +39,6 @@ ControlServer::ControlServer(Reactor& reactor, ControlTargets targets)
   }
 }
 
-ControlServer::~ControlServer() { CHECK(closed()) << "Stop(), and turn the reactor until closed()"; }
-
 void ControlServer::Start(Socket listening) { listener_.Start(reactor_, *this, listening); }
 
 void ControlServer::Stop() {
