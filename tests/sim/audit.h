@@ -1,7 +1,7 @@
 // Audit compares what was promised with what lies on a simulated disk, while no gateway runs.
 //
 // A scenario calls it after every death and at the end, on the simulation's one thread. It reads the queue as `postern
-// queue list` does, and every mailbox.
+// queue list` and `export` do, every mailbox, and the dead letters.
 
 #ifndef POSTERN_TESTS_SIM_AUDIT_H_
 #define POSTERN_TESTS_SIM_AUDIT_H_
@@ -11,10 +11,12 @@
 
 namespace postern {
 
-// Every accepted recipient of every acknowledged message has his copy, or the queue still knows of him; what is settled
-// is written down as such. Whoever could be delivered to from `healed_at` on must not have expired.
+// Every accepted recipient of every acknowledged message is exactly one of delivered, bounced, deleted and waiting, and
+// for each the proof is there: a copy, a report or dead letter (unless nobody is to be told), the operator's wish, or
+// a place in the queue. What is settled is written down as such. Whoever could be delivered to from `healed_at` on must
+// not have expired.
 void Audit(SimWorld& world, PostBook& book, WallTime healed_at);
-// The same when nothing is left to do: nobody waits any more.
+// The same when nothing is left to do: nobody waits any more but those on hold, and all reports have arrived.
 void AuditAtRest(SimWorld& world, PostBook& book, WallTime healed_at);
 
 }  // namespace postern

@@ -62,6 +62,9 @@ TEST(Scenario, IsEventful) {
     sum.acknowledged_count += result.acknowledged_count;
     sum.delivered_count += result.delivered_count;
     sum.failed_count += result.failed_count;
+    sum.reported_count += result.reported_count;
+    sum.last_report_count += result.last_report_count;
+    sum.wish_count += result.wish_count;
     sum.death_count += result.death_count;
     sum.drain_count += result.drain_count;
     sum.poisoning_count += result.poisoning_count;
@@ -70,14 +73,18 @@ TEST(Scenario, IsEventful) {
   EXPECT_GT(sum.acknowledged_count, 200u);
   EXPECT_GT(sum.delivered_count, 300u);
   EXPECT_GT(sum.failed_count, 5u);
+  EXPECT_GT(sum.reported_count, 50u);
+  EXPECT_GT(sum.last_report_count, 2u);
+  EXPECT_GT(sum.wish_count, 5u);
   EXPECT_GT(sum.death_count, 10u);
   EXPECT_GT(sum.drain_count, 2u);
   EXPECT_GT(sum.poisoning_count, 1u);
   std::printf(
-      "%llu steps, %zu messages, %zu acknowledged; %zu recipients delivered, %zu failed; %zu deaths, %zu drains, "
-      "%zu poisonings\n",
+      "%llu steps, %zu messages, %zu acknowledged; %zu recipients delivered, %zu failed, %zu reported on; %zu reports "
+      "led on; %zu wishes; %zu deaths, %zu drains, %zu poisonings\n",
       static_cast<unsigned long long>(sum.step_count), sum.message_count, sum.acknowledged_count, sum.delivered_count,
-      sum.failed_count, sum.death_count, sum.drain_count, sum.poisoning_count);
+      sum.failed_count, sum.reported_count, sum.last_report_count, sum.wish_count, sum.death_count, sum.drain_count,
+      sum.poisoning_count);
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 #include "tests/sim/scenario.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -12,6 +14,8 @@
 #include "tests/sim/post_book.h"
 #include "tests/sim/sim_client.h"
 #include "tests/sim/sim_next_hop.h"
+#include "tests/sim/sim_operator.h"
+#include "tests/sim/sim_setup.h"
 #include "tests/sim/sim_world.h"
 
 namespace postern {
@@ -27,87 +31,9 @@ constexpr uint64_t kStepsAtOneTimeMax = 100'000;
 constexpr Duration kDrainTick = milliseconds(10);
 // Beyond what the gateway gives itself: its threads may be held up.
 constexpr Duration kDrainSlack = minutes(1);
-
-// What a seed may bring at all: a run in which only one thing goes wrong shows more clearly what that does.
-struct Weather {
-  bool kills = false;
-  bool power_cuts = false;
-  bool disk_faults = false;
-  bool full_disks = false;
-  bool drains = false;
-  bool wrong_clocks = false;
-  double client_wildness = 0;
-  double hop_wildness = 0;
-};
-
-class Dice {
- public:
-  explicit Dice(uint64_t seed) : random_(seed) {}
-  bool Chance(double probability) { return std::uniform_real_distribution<double>(0, 1)(random_) < probability; }
-  template <typename T>
-  T One(std::initializer_list<T> values) {
-    return values.begin()[std::uniform_int_distribution<size_t>(0, values.size() - 1)(random_)];
-  }
-
- private:
-  SimWorld::Random random_;
-};
-
-Weather MakeWeather(Dice& dice) {
-  Weather weather;
-  weather.client_wildness = dice.One({0.0, 0.3, 1.0});
-  weather.hop_wildness = dice.One({0.0, 0.3, 1.0, 2.0});
-  if (dice.Chance(0.15)) return weather;
-  weather.kills = dice.Chance(0.5);
-  weather.power_cuts = dice.Chance(0.5);
-  weather.disk_faults = dice.Chance(0.4);
-  weather.full_disks = dice.Chance(0.3);
-  weather.drains = dice.Chance(0.3);
-  weather.wrong_clocks = dice.Chance(0.2);
-  return weather;
-}
-
-SocketAddress Address(std::string_view text) { return *SocketAddress::Parse(text); }
-
-Config MakeConfig(Dice& dice) {
-  Config config;
-  config.hostname = "gate.example";
-  config.listen = {Address("10.1.0.1:25")};
-  config.data_dir = "/postern";
-  config.local_domains = {"box.example", "hop.example"};
-  config.trusted_networks = {*IpNetwork::Parse("10.0.0.0/24")};
-  config.limits.message_size = dice.One<uint64_t>({100'000, 50'000'000});
-  config.limits.connections = dice.One<uint32_t>({3, 40});
-  config.limits.messages_per_connection = dice.One<uint32_t>({2, 100});
-  config.limits.buffer_memory = dice.One<uint64_t>({4, 8, 64}) * kBlockSize;
-  config.timeouts = {.greeting = minutes(1),
-                     .command = minutes(1),
-                     .data_initiation = minutes(1),
-                     .data_block = minutes(1),
-                     .message = minutes(5),
-                     .data_rate_grace = seconds(30)};
-  config.shutdown_timeout = dice.One<Duration>({seconds(1), seconds(20)});
-  config.store = {.segment_size = dice.One<uint32_t>({72 * 1024, 72 * 1024, 128 * 1024, 1024 * 1024}),
-                  .spare_segments = dice.One<uint32_t>({1, 4}),
-                  .free_size_min = 200'000};
-  config.threads = {.reactors = dice.One<uint32_t>({1, 2, 3}), .store_writers = dice.One<uint32_t>({1, 1, 2})};
-  config.relay.retry = {.intervals = {seconds(1), seconds(5), seconds(30)},
-                        .expiry = dice.One<Duration>({seconds(40), hours(2), hours(2)})};
-  config.relay.connect_timeout = seconds(10);
-  config.relay.timeouts = {.greeting = seconds(30),
-                           .command = seconds(30),
-                           .data = seconds(30),
-                           .block = seconds(30),
-                           .body_end = seconds(40),
-                           .quit = seconds(5)};
-  config.routes = {{.match = "box.example", .kind = RouteKind::kMaildir, .maildir = "/mail/{domain}/{local}"},
-                   {.match = "*",
-                    .kind = RouteKind::kNextHop,
-                    .next_hops = {{.host = "10.2.0.1", .port = 25}, {.host = "10.2.0.2", .port = 25}},
-                    .connection_count_max = dice.One<uint32_t>({1, 3}),
-                    .messages_per_connection_max = dice.One<uint32_t>({1, 3, 0})}};
-  return config;
-}
+// Clients and reports have been patient for less, and what nobody answers for has expired. Messages on hold stay, and
+// the gateway looks at them now and then for ever.
+constexpr Duration kTimeToRest = hours(6);
 
 // It is its own world's fate.
 class Scenario final : private SimActor {
@@ -115,15 +41,23 @@ class Scenario final : private SimActor {
   Scenario(uint64_t seed, bool trace)
       : dice_(seed),
         weather_(MakeWeather(dice_)),
-        config_(MakeConfig(dice_)),
-        world_(seed, config_, {.network = {.reset = weather_.client_wildness * 0.002}, .trace = trace}),
-        first_hop_(world_, book_, "hop1", Address("10.2.0.1:25"), weather_.hop_wildness),
-        second_hop_(world_, book_, "hop2", Address("10.2.0.2:25"), weather_.hop_wildness) {
+        config_(MakeConfig(dice_, weather_)),
+        world_(seed, config_,
+               {.network = {.reset = weather_.client_wildness * 0.002},
+                .dns = {.failure = 0.1 * weather_.dns_wildness, .silence = 0.05 * weather_.dns_wildness},
+                .trace = trace}),
+        operator_(world_, book_, weather_.sweeping_deletes),
+        keeps_on_hold_(weather_.operators && dice_.Chance(0.2)) {
     world_.set_event_sink([this](std::string_view line) { HearEvent(line); });
-    for (SimNextHop* hop : {&first_hop_, &second_hop_}) {
-      hop->Open();
-      world_.Add(*hop);
+    FillDns(world_.dns());
+    SetSickness(world_.dns(), weather_.dns_wildness > 0);
+    world_.network().Silence(SimAddress(kSimDeadHost));
+    for (const SimHopPlace& place : kSimHops) {
+      hops_.push_back(std::make_unique<SimNextHop>(world_, book_, place, weather_.hop_wildness));
+      hops_.back()->Open();
+      world_.Add(*hops_.back());
     }
+    world_.Add(operator_);
     event_count_left_ = 20 + world_.Below(dice_.One({40, 40, 200}));
   }
 
@@ -176,13 +110,15 @@ class Scenario final : private SimActor {
 
   void LetHappen() {
     SimDisk& disk = world_.disk();
+    if (weather_.operators && world_.Chance(0.5)) operator_.Wish();
     const uint64_t dice = world_.Below(100);
     if (dice < 60) {
       clients_.push_back(std::make_unique<SimClient>(world_, book_, client_count_++, weather_.client_wildness));
       world_.Add(*clients_.back());
     } else if (dice < 70) {
-      SimNextHop& hop = world_.Chance(0.5) ? first_hop_ : second_hop_;
+      if (weather_.dns_wildness > 0 && world_.Chance(0.2)) SetSickness(world_.dns(), world_.Chance(0.5));
       if (weather_.hop_wildness == 0) return;
+      SimNextHop& hop = *hops_[world_.Below(hops_.size())];
       hop.open() ? hop.Close() : hop.Open();
     } else if (dice < 82) {
       if (!weather_.kills && !weather_.power_cuts) return;
@@ -240,6 +176,10 @@ class Scenario final : private SimActor {
     restart_at_ = world_.now() + (world_.Chance(0.5) ? Duration::zero() : world_.Within(seconds(3)));
     world_.disk().Kill();  // what was to happen to the gateway does not happen to the auditor
     Audit(world_, book_, healed_at_);
+    if (!weather_.transfer_modes) return;
+    constexpr std::array kModes = {TransferMode::kBoth, TransferMode::kInbound, TransferMode::kOutbound,
+                                   TransferMode::kFlush};
+    config_.transfer = healed_ ? TransferMode::kBoth : kModes[world_.Below(kModes.size())];
   }
 
   void StartDraining() {
@@ -268,14 +208,19 @@ class Scenario final : private SimActor {
     world_.disk().ForgetFaults();
     world_.disk().StopAfter(UINT64_MAX);
     world_.disk().set_capacity(UINT64_MAX);
-    first_hop_.Heal();
-    second_hop_.Heal();
-    if (world_.poisoned()) Die();
+    for (const auto& hop : hops_) hop->Heal();
+    world_.dns().Heal();
+    SetSickness(world_.dns(), false);
+    rest_by_ = world_.now() + kTimeToRest;
+    if (!keeps_on_hold_) operator_.ReleaseAll();
+    if (world_.poisoned() || (world_.running() && config_.transfer != TransferMode::kBoth)) return Die();
+    config_.transfer = TransferMode::kBoth;
   }
 
   // False when something has gone so wrong that there is no rest to be found.
   bool RunToRest() {
     while (!gave_up_ && world_.Step()) {
+      if (world_.now() >= rest_by_) return true;  // the audit tells who is not at rest
       if (world_.step_count() < kStepCountMax && world_.steps_at_this_time() < kStepsAtOneTimeMax) continue;
       book_.Complain(absl::StrCat("the world never comes to rest: ", world_.step_count(), " steps, ",
                                   world_.steps_at_this_time(), " of them at this time"));
@@ -298,7 +243,9 @@ class Scenario final : private SimActor {
       CheckLogSize(i);
     }
     none("places", world_.gateway().lent_place_count());
-    none("connections to next hops", first_hop_.talk_count() + second_hop_.talk_count());
+    size_t talk_count = 0;
+    for (const auto& hop : hops_) talk_count += hop->talk_count();
+    none("connections to next hops", talk_count);
   }
 
   // Dead bytes may outweigh the live ones by a few segments, and then room is made. Live are the messages that have
@@ -341,8 +288,11 @@ class Scenario final : private SimActor {
       const std::string_view rest = line.substr(begin + mark.size());
       return rest.substr(0, rest.find_first_of(" \n"));
     };
-    if (value("state") == "delivered") {
-      book_.NoteDelivered(ParseMessageId(value("id")).value_or(MessageId{}), value("recipient"), world_.life());
+    const MessageId id = ParseMessageId(value("id")).value_or(MessageId{});
+    if (value("state") == "delivered") book_.NoteDelivered(id, value("recipient"), world_.life());
+    if (value("event") == "1015") {
+      book_.reports().NoteMade(id, ParseMessageId(value("about")).value_or(MessageId{}), value("kind"),
+                               value("recipient"));
     }
     const bool damage = !value("segment").empty() || !value("id").empty();
     if (value("event") == "3013" && damage) book_.Complain(absl::StrCat("damage is told: ", line));
@@ -359,18 +309,23 @@ class Scenario final : private SimActor {
       for (const SentRecipient& recipient : message->recipients) {
         result_.delivered_count += recipient.accepted && recipient.taken;
         result_.failed_count += recipient.accepted && !recipient.taken;
+        result_.reported_count +=
+            !recipient.failures.empty() || !recipient.delays.empty() || !recipient.receipts.empty();
       }
     }
+    result_.last_report_count = book_.reports().led_on_count();
+    result_.wish_count = operator_.answer_count();
     return result_;
   }
 
   Dice dice_;
   const Weather weather_;
-  const Config config_;
+  Config config_;  // changes while no gateway runs
   PostBook book_;
   SimWorld world_;
-  SimNextHop first_hop_;
-  SimNextHop second_hop_;
+  SimOperator operator_;
+  const bool keeps_on_hold_;
+  std::vector<std::unique_ptr<SimNextHop>> hops_;
   std::vector<std::unique_ptr<SimClient>> clients_;
   uint32_t client_count_ = 0;
 
@@ -384,6 +339,7 @@ class Scenario final : private SimActor {
   bool poisoned_ = false;  // the gateway that runs, and somebody has seen it
   bool healed_ = false;
   WallTime healed_at_{INT64_MAX / 2};  // not yet
+  MonotonicTime rest_by_ = kNever;
   bool gave_up_ = false;
   int failed_start_count_ = 0;
   ScenarioResult result_;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "tests/sim/sim_setup.h"
 
 namespace postern {
 namespace {
@@ -18,8 +19,31 @@ namespace {
 // Longer than all patience of the gateway's together: whoever waits so long was forgotten.
 constexpr Duration kPatience = std::chrono::minutes(40);
 constexpr std::array<std::string_view, 6> kNames = {"ann", "bob", "cleo", "dan", "eve", "finn"};
-
-SocketAddress Address(std::string_view text) { return *SocketAddress::Parse(text); }
+constexpr std::array<std::string_view, 20> kDomains = {"box.example",
+                                                       "box.example",
+                                                       "box.example",
+                                                       "box.example",
+                                                       "hop.example",
+                                                       "hop.example",
+                                                       "hop.example",
+                                                       "hop.example",
+                                                       "lmtp.example",
+                                                       "lmtp.example",
+                                                       "good.mx.example",
+                                                       "good.mx.example",
+                                                       "own.mx.example",
+                                                       "sick.mx.example",
+                                                       "plain.mx.example",
+                                                       "reject.example",
+                                                       "elsewhere.example",
+                                                       "discard.example",
+                                                       "",
+                                                       ""};
+// These need not come often.
+constexpr std::array<std::string_view, 4> kLostDomains = {"null.mx.example", "gone.mx.example", "loop.mx.example",
+                                                          "bare.mx.example"};
+constexpr std::array<std::string_view, 6> kNotifies = {
+    "NEVER", "SUCCESS", "FAILURE", "DELAY", "SUCCESS,FAILURE,DELAY", "SUCCESS,FAILURE"};
 
 // RFC 5321 4.5.2.
 std::string Stuffed(std::string_view body) {
@@ -50,7 +74,7 @@ SimClient::SimClient(SimWorld& world, PostBook& book, uint32_t number, double wi
     cut_at_ = world_.Below(size);
     cut_ = std::array{Cut::kReset, Cut::kClose, Cut::kHalfClose, Cut::kSilence}[world_.Below(4)];
   }
-  peer_ = world_.network().Connect(Address("10.1.0.1:25"), Address(from));
+  peer_ = world_.network().Connect(SimAddress("10.1.0.1:25"), SimAddress(from));
   awaited_.push_back({.verb = Verb::kGreeting});
   Touch();
   if (manner_ == Manner::kEarly || manner_ == Manner::kGarbage) SayMore();
@@ -76,30 +100,28 @@ void SimClient::SayMail() {
 }
 
 void SimClient::SayMessage(bool first) {
-  SentMessage& message = book_.Write(name_);
+  SentMessage& message = book_.Write(name_, /*null_sender=*/world_.Chance(0.08));
   FillBody(message);
   const bool waits = !pipelining_;
   if (!first) script_.push_back({.verb = Verb::kRset, .bytes = "RSET\r\n", .waits = waits});
+  const bool utf8 = world_.Chance(0.05);
   std::string parameters;
   if (world_.Chance(0.5)) absl::StrAppend(&parameters, " SIZE=", message.body.size());
-  if (world_.Chance(0.5)) parameters += " BODY=8BITMIME";
+  if (world_.Chance(0.5)) {
+    parameters += " BODY=8BITMIME";
+    message.eight_bit = true;
+  }
+  if (utf8) parameters += " SMTPUTF8";
+  if (world_.Chance(0.3)) message.ret = world_.Chance(0.5) ? "FULL" : "HDRS";
+  if (!message.ret.empty()) absl::StrAppend(&parameters, " RET=", message.ret);
+  if (world_.Chance(0.3)) message.envid = absl::StrCat("order-", message.token);
+  if (!message.envid.empty()) absl::StrAppend(&parameters, " ENVID=", message.envid);
   script_.push_back({.verb = Verb::kMail,
                      .bytes = absl::StrCat("MAIL FROM:<", message.sender, ">", parameters, "\r\n"),
                      .message = &message,
                      .waits = waits});
   const uint64_t count = 1 + world_.Below(4);
-  for (uint64_t i = 0; i < count; ++i) {
-    const std::string_view domain = std::array<std::string_view, 5>{
-        "box.example", "box.example", "hop.example", "hop.example", "elsewhere.example"}[world_.Below(5)];
-    const std::string address = absl::StrCat(kNames[world_.Below(kNames.size())], "@", domain);
-    if (message.Find(address) != nullptr) continue;
-    script_.push_back({.verb = Verb::kRcpt,
-                       .bytes = absl::StrCat("RCPT TO:<", address, ">\r\n"),
-                       .message = &message,
-                       .recipient = message.recipients.size(),
-                       .waits = waits});
-    message.recipients.push_back({.address = address});
-  }
+  for (uint64_t i = 0; i < count; ++i) SayRecipient(message, utf8);
   if (!message.sound || world_.Chance(0.6)) {
     script_.push_back({.verb = Verb::kData, .bytes = "DATA\r\n", .message = &message, .waits = waits});
     return;
@@ -120,11 +142,37 @@ void SimClient::SayMessage(bool first) {
   }
 }
 
+void SimClient::SayRecipient(SentMessage& message, bool utf8) {
+  std::string_view domain = kDomains[world_.Below(kDomains.size())];
+  if (domain.empty()) domain = kLostDomains[world_.Below(kLostDomains.size())];
+  const std::string_view name = kNames[world_.Below(kNames.size())];
+  const std::string_view mark = utf8 && domain == "hop.example" ? "\u00e9" : "";
+  const std::string of_nobody = message.sender.empty() ? absl::StrCat("+", message.token) : std::string();
+  SentRecipient recipient = {.address = absl::StrCat(name, mark, of_nobody, "@", domain)};
+  if (message.Find(recipient.address) != nullptr) return;
+  if (world_.Chance(0.4)) recipient.notify = kNotifies[world_.Below(kNotifies.size())];
+  if (world_.Chance(0.3) && mark.empty()) recipient.orcpt = absl::StrCat("rfc822;first.", name, "@old.example");
+  std::string parameters;
+  if (!recipient.notify.empty()) absl::StrAppend(&parameters, " NOTIFY=", recipient.notify);
+  if (!recipient.orcpt.empty()) absl::StrAppend(&parameters, " ORCPT=", recipient.orcpt);
+  script_.push_back({.verb = Verb::kRcpt,
+                     .bytes = absl::StrCat("RCPT TO:<", recipient.address, ">", parameters, "\r\n"),
+                     .message = &message,
+                     .recipient = message.recipients.size(),
+                     .waits = !pipelining_});
+  message.recipients.push_back(std::move(recipient));
+}
+
 // Lines of any bytes but CR and LF; seldom a bare one, which must not be taken.
 void SimClient::FillBody(SentMessage& message) {
   const uint64_t size_max = world_.Chance(0.05) ? 200'000 : world_.Chance(0.35) ? 40'000 : 2'000;
   const size_t size = message.body.size() + world_.Below(size_max);
   std::string& body = message.body;
+  if (world_.Chance(0.2)) {
+    const bool urgent = world_.Chance(0.5);
+    body += urgent ? "Priority: urgent\r\n" : "X-Priority: 5\r\n";
+    message.priority = urgent ? Priority::kUrgent : Priority::kNonUrgent;
+  }
   body += "Subject: simulated\r\n\r\n";
   while (body.size() < size) {
     if (world_.Chance(0.2)) body += ".";
@@ -139,6 +187,7 @@ void SimClient::FillBody(SentMessage& message) {
     }
     body += "\r\n";
   }
+  message.eight_bit |= std::any_of(body.begin(), body.end(), [](char byte) { return (byte & 0x80) != 0; });
   message.sound = !world_.Chance(0.1 * wildness_);
   if (!message.sound) body += world_.Chance(0.5) ? "a line\nand another\r\n" : "\r\n.\ra\r\n";
 }
@@ -172,7 +221,7 @@ bool SimClient::Allowed(Verb verb, int code) {
   };
   // 503 is for those in a pipeline behind what was refused.
   switch (verb) {
-    case Verb::kGreeting: return among({220});
+    case Verb::kGreeting: return among({220, 521});  // transfer = "outbound" takes nothing from strangers
     case Verb::kEhlo: return among({250});
     case Verb::kMail: return among({250, 552});
     case Verb::kRcpt: return among({250, 503, 550});

@@ -54,6 +54,7 @@ class SimClient final : public SimActor {
 
   void SayMail();
   void SayMessage(bool first);
+  void SayRecipient(SentMessage& message, bool utf8);
   void SayGarbage();
   void FillBody(SentMessage& message);
   std::string Garbage();

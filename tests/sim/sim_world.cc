@@ -65,6 +65,7 @@ SimWorld::SimWorld(uint64_t seed, const Config& config, SimWorldOptions options)
       options_(options),
       random_(seed),
       network_(clock_, seed ^ 0x9E3779B97F4A7C15, options.network),
+      dns_(clock_, seed ^ 0xC2B2AE3D27D4EB4F, options.dns),
       sink_([](std::string_view) {}),
       events_(clock_,
               [this](std::string_view line) {
@@ -73,7 +74,10 @@ SimWorld::SimWorld(uint64_t seed, const Config& config, SimWorldOptions options)
               }),
       outside_{.clock = clock_,
                .make_poller = [this] { return std::make_unique<SimPoller>(network_); },
-               .open_directory = directory_opener()} {
+               .make_dns = [this](const DnsOptions&, Poller&) { return dns_.MakeClient(); },
+               .open_directory = directory_opener(),
+               .addresses = {*IpAddress::Parse("10.1.0.1")},
+               .seed = seed} {
   disk_.set_pause([this] { PauseOnDisk(); });
 }
 
@@ -201,11 +205,13 @@ absl::Status SimWorld::Start() {
   absl::StatusOr<std::unique_ptr<Gateway>> opened = Gateway::Open(config_, outside_, events_, absl::StrCat(life_));
   if (!opened.ok()) return opened.status();
   gateway_ = *std::move(opened);
-  for (const SocketAddress& address : config_.listen) {
+  const auto listen = [this](const SocketAddress& address) {
     const SocketResult listening = network_.ListenOn(address, 64);
     CHECK(listening.socket.valid()) << listening.what;
-    gateway_->Listen(listening.socket);
-  }
+    return listening.socket;
+  };
+  for (const SocketAddress& address : ListenAddresses(config_)) gateway_->Listen(listen(address));
+  gateway_->ListenControl(listen(SocketAddress::Unix(config_.control_socket())));
   AddGatewayActors();
   return absl::OkStatus();
 }

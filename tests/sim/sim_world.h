@@ -2,8 +2,8 @@
 // long.
 //
 // A scenario (scenario.h) owns it, and outlives it with the actors that it has added; everything is on one thread. The
-// gateway is the program's own, with all its parts: only the clock, the network, the disk and the threads round its
-// actors are replaced.
+// gateway is the program's own, with all its parts: only the clock, the network, the DNS, the disk and the threads
+// round its actors are replaced.
 //
 //   Step():  somebody who has something to do does one step of it; when nobody has, the clock moves on
 //
@@ -29,12 +29,14 @@
 #include "tests/sim/sim_actor.h"
 #include "tests/sim/sim_clock.h"
 #include "tests/sim/sim_disk.h"
+#include "tests/sim/sim_dns.h"
 #include "tests/sim/sim_network.h"
 
 namespace postern {
 
 struct SimWorldOptions {
   SimNetworkOptions network;
+  SimDnsOptions dns;
   double stall = 0.01;      // how often a thread is not let run for a while after a step
   double disk_pause = 0.3;  // how often a change of the disk takes so long that others go on meanwhile
   bool trace = false;       // tells every step on standard error
@@ -53,6 +55,7 @@ class SimWorld {
   SimClock& clock() { return clock_; }
   SimDisk& disk() { return disk_; }
   SimNetwork& network() { return network_; }
+  SimDns& dns() { return dns_; }
   Random& random() { return random_; }
   const Config& config() const { return config_; }
   MonotonicTime now() const { return clock_.Monotonic(); }
@@ -83,7 +86,7 @@ class SimWorld {
   // Steps since the clock last moved: who never rests holds it up for ever.
   uint64_t steps_at_this_time() const { return step_count_ - step_count_at_move_; }
 
-  // The life of the gateway. Start() opens it and listens at config().listen.
+  // The life of the gateway. Start() opens it and listens where its configuration says, and for its operator.
   absl::Status Start();
   bool running() const { return gateway_ != nullptr; }
   Gateway& gateway() { return *gateway_; }
@@ -127,6 +130,7 @@ class SimWorld {
   Random random_;
   SimClock clock_;
   SimNetwork network_;
+  SimDns dns_;
   SimDisk disk_;
   EventLog::Sink sink_;
   EventLog events_;
