@@ -7,7 +7,9 @@
 #ifndef POSTERN_RELAY_ATTEMPT_H_
 #define POSTERN_RELAY_ATTEMPT_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,12 @@
 
 namespace postern {
 
+// Some of an attempt's results on their way into the log.
+struct AttemptNote {
+  Handoff handoff;
+  OutcomeWriter outcome;
+};
+
 struct Attempt {
   MessageId message;
   uint32_t destination = 0;      // index in the DestinationBook and the Scheduler
@@ -31,15 +39,16 @@ struct Attempt {
   std::vector<uint32_t> indices;         // of the recipients that go there, in the envelope
   std::vector<QueuedRecipient> before;   // as they were when it began, beside `indices`
   std::vector<Recipient> recipients;     // beside `indices`
-  std::vector<RecipientResult> results;  // beside `indices`, when it is over
-  std::vector<std::string> texts;        // the results as they are noted
+  std::vector<RecipientResult> results;  // beside `indices`, as far as it has come: AttemptListener
   std::string host;                      // where it went, for people
 
-  // The outcome on its way into the log.
-  Handoff handoff;
-  OutcomeWriter outcome;
+  // What is noted of it: recipients that are settled at once, the others when it is over.
+  std::deque<AttemptNote> notes{};
+  std::vector<bool> noted{};         // beside `indices`
+  size_t notes_away = 0;             // not read back yet
   WallTime next_attempt{INT64_MAX};  // the earliest of the deferred ones
-  bool answered = false;             // its results are in, its outcome is made
+  bool answered = false;             // it is over, and all of it is noted
+  bool lost = false;                 // a note can come into no log before a restart: it stays in work
   uint32_t mailbox_job_count = 0;    // under way, for a maildir
 };
 

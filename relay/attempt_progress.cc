@@ -41,6 +41,7 @@ void AttemptProgress::TakeResults(std::span<const RecipientResult> results) {
     if (all[i].fate != Fate::kNextTransaction) continue;
     left_.push_back(i);
     left_recipients_.push_back(attempt_->recipients[i]);
+    all[i] = {};
   }
   left_count_ = left_.size();
   if (left_count_ < results.size()) return;

@@ -33,7 +33,8 @@ class AttemptProgress {
   // The next piece of its body, from the start; empty at the end.
   absl::StatusOr<std::string_view> NextPiece();
 
-  // What became of the transaction. Whoever has to wait for the next one is left, unless nobody got on.
+  // What became of the transaction. Whoever has to wait for the next one is left, and his result pending again, unless
+  // nobody got on.
   void TakeResults(std::span<const RecipientResult> results);
   // The same result for all who are left.
   void SettleLeft(const RecipientResult& result);

@@ -2,7 +2,7 @@
 //
 // The gateway assembles both, and both live on the relay's thread. SmtpCourier (smtp_courier.h) is the real one; a test
 // answers as it likes. An attempt is lent to the courier from Start() until HandleAttemptDone(), which never comes
-// inside Start().
+// inside Start(), and nor does HandleProgress().
 
 #ifndef POSTERN_RELAY_COURIER_H_
 #define POSTERN_RELAY_COURIER_H_
@@ -24,6 +24,9 @@ enum class AttemptEnd : uint8_t {
 class AttemptListener {
  public:
   virtual ~AttemptListener() = default;
+  // A transaction is over and others follow. `attempt.results` has an entry for each recipient, kPending for who is
+  // still to come; who is delivered or refused is so for good, and may be noted now.
+  virtual void HandleProgress(Attempt& attempt) = 0;
   // `attempt.results` has an entry for each recipient, unless it is kUntried.
   virtual void HandleAttemptDone(Attempt& attempt, AttemptEnd end) = 0;
 };

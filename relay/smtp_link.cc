@@ -102,6 +102,7 @@ void SmtpLink::Leave(MonotonicTime now) {
 void SmtpLink::LeaveIdle() {
   context_.owner.HandleLeftIdle(*this);
   state_ = State::kTalking;
+  ArmDeadline(kNever);
 }
 
 void SmtpLink::Abort() {
@@ -260,10 +261,12 @@ void SmtpLink::HandlePeerReady(MonotonicTime now) {
   HostBook::NoteAnswer(*host_);
   const bool full = transaction_count_ >= TransactionCountMax(now);
   if (progress_.active() && !full) return StartTransaction(now);
-  if (!progress_.active() && !full && context_.mode == LinkMode::kKeeping) {
+  if (!progress_.active() && context_.mode == LinkMode::kKeeping) {
     if (state_ == State::kIdle) return;
     state_ = State::kIdle;
-    ArmDeadline(now + context_.options.idle_close);
+    // A full one is kept for a turn: an attempt that comes in it goes on a fresh connection at once, in the place of
+    // this one. Any other attempt would find that place taken.
+    ArmDeadline(full ? now : now + context_.options.idle_close);
     return context_.owner.HandleIdle(*this);
   }
   if (state_ == State::kIdle) LeaveIdle();
@@ -303,7 +306,8 @@ void SmtpLink::TakeResults(MonotonicTime now) {
   if (timed_out_) NoteFailure(conversation_.failure(), now);
   if (end_ != AttemptEnd::kNeither) end_ = AttemptEnd::kAnswered;
   progress_.TakeResults(conversation_.results());
-  if (progress_.all_settled()) listener_->HandleAttemptDone(progress_.Finish(), end_);
+  if (!progress_.all_settled()) return listener_->HandleProgress(progress_.attempt());
+  listener_->HandleAttemptDone(progress_.Finish(), end_);
 }
 
 // Q202765: again on a fresh connection, and one for each message from now on.

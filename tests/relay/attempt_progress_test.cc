@@ -68,6 +68,7 @@ TEST_F(AttemptProgressTest, WhoIsLeftGoesInTheNextAndResultsFindTheirPlaces) {
   Next();
   Take({Fate::kNextTransaction, Fate::kDelivered, Fate::kNextTransaction, Fate::kNextTransaction});
   EXPECT_FALSE(progress_.all_settled());
+  EXPECT_EQ(fates(), (std::vector<Fate>{Fate::kPending, Fate::kDelivered, Fate::kPending, Fate::kPending}));
   EXPECT_EQ(Next(), "acd");
   EXPECT_EQ(Next(), "acd") << "another host, the same transaction";
   Take({Fate::kRefused, Fate::kNextTransaction, Fate::kDelivered});

@@ -112,6 +112,10 @@ class CourierTest : public testing::Test, public AttemptListener, public Deliver
     return attempt;
   }
 
+  void HandleProgress(Attempt& attempt) override {
+    std::string& fates = progress_.emplace_back();
+    for (const RecipientResult& result : attempt.results) fates += Letter(result.fate);
+  }
   void HandleAttemptDone(Attempt& attempt, AttemptEnd end) override {
     ends_.push_back(end);
     if (end == AttemptEnd::kUntried) {
@@ -144,6 +148,8 @@ class CourierTest : public testing::Test, public AttemptListener, public Deliver
   ptrdiff_t Count(DeliveryEventKind kind) const { return std::count(events_.begin(), events_.end(), kind); }
 
   static Fate FateOf(const Attempt& attempt, size_t i = 0) { return attempt.results[i].fate; }
+  // "+" delivered, "-" refused, "~" deferred, "?" not known yet.
+  static char Letter(Fate fate) { return "?+~-n"[static_cast<size_t>(fate)]; }
   static bool AllDelivered(const Attempt& attempt) {
     return std::all_of(attempt.results.begin(), attempt.results.end(),
                        [](const RecipientResult& result) { return result.fate == Fate::kDelivered; });
@@ -162,6 +168,8 @@ class CourierTest : public testing::Test, public AttemptListener, public Deliver
   std::unique_ptr<SmtpCourier> courier_;
   std::vector<std::unique_ptr<Attempt>> attempts_;
   std::vector<AttemptEnd> ends_;  // in their order
+  std::vector<std::string>
+      progress_;  // the results of each recipient, a letter each, after each transaction but the last
   std::vector<DeliveryEventKind> events_;
   std::vector<std::string> event_texts_;
   uint64_t last_id_ = 0;

@@ -44,6 +44,22 @@ TEST_F(CourierTest, WhoIsOneTooManyForThePeerGoesInTheNextTransaction) {
   RunUntilClosed();
 }
 
+TEST_F(CourierTest, EachTransactionIsToldOfWhenItIsOver) {
+  Server server([](std::string_view line, int) {
+    if (absl::StartsWith(line, "RCPT TO:<r0@")) return std::string("550 5.1.1 unknown");
+    if (absl::StartsWith(line, "RCPT TO:<r3@")) return std::string("450 4.2.1 busy");
+    return Polite(line);
+  });
+  Open();
+  Route& route = To({At(server)});
+  route.recipients_per_transaction_max = 2;
+  Send(route, {.recipient_count = 5});
+  EXPECT_EQ(progress_, (std::vector<std::string>{"-+???", "-++~?"}));
+  Send(route);
+  EXPECT_EQ(progress_.size(), 2u) << "one transaction is told of by its end";
+  RunUntilClosed();
+}
+
 TEST_F(CourierTest, ThePeersLimitOfRecipientsIsKept) {
   Server server([](std::string_view line, int) {
     return absl::StartsWith(line, "EHLO") ? std::string("250-hello\r\n250 LIMITS RCPTMAX=3") : Polite(line);
