@@ -39,6 +39,11 @@ ControlServer::ControlServer(Reactor& reactor, ControlTargets targets)
   }
 }
 
+// Of clients that are still there when all dies: the reactor's other timers are taken out after theirs.
+ControlServer::~ControlServer() {
+  for (Client& client : clients_) reactor_.timers().Disarm(client.timer);
+}
+
 void ControlServer::Start(Socket listening) { listener_.Start(reactor_, *this, listening); }
 
 void ControlServer::Stop() {

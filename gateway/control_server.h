@@ -1,9 +1,9 @@
 // ControlServer lets the operator's commands look at the queue and change it while the gateway runs.
 //
 // The gateway owns it, on the relay's reactor and thread, and turns the reactor until closed() before it destroys it,
-// unless all of it dies at once, as in a process that is killed.
-// It answers a few clients, one request of each at a time, a page or a line at a time, so that nobody holds up the
-// relay; a client that talks nonsense, never reads or falls silent loses its connection, and nobody else notices.
+// unless all of it dies at once, as in a process that is killed. It answers a few clients, one request of each at a
+// time, a page or a line at a time, so that nobody holds up the relay; a client that talks nonsense, never reads or
+// falls silent loses its connection, and nobody else notices.
 
 #ifndef POSTERN_GATEWAY_CONTROL_SERVER_H_
 #define POSTERN_GATEWAY_CONTROL_SERVER_H_
@@ -48,6 +48,7 @@ class ControlServer final : private ListenerHandler, private ConnectionHandler {
   static constexpr Duration kEffectWaitMax = std::chrono::seconds(10);  // for the log to have what was asked for
 
   ControlServer(Reactor& reactor, ControlTargets targets);
+  ~ControlServer() override;
 
   // `listening` is a UNIX socket (ListenOn), which is the server's from here on.
   void Start(Socket listening);
