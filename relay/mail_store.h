@@ -48,6 +48,11 @@ inline bool Waits(RecipientState state) {
   return state == RecipientState::kWaiting || state == RecipientState::kDeferred || state == RecipientState::kDelayed;
 }
 
+// Whether it waits for an operator.
+inline bool IsHeld(RecipientState state) {
+  return state == RecipientState::kHeld || state == RecipientState::kHeldDelayed;
+}
+
 // A message with its content.
 struct StoredMessage {
   std::string envelope{};  // encoded: core/envelope.h

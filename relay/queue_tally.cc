@@ -25,7 +25,7 @@ void QueueTally::Count(const MailView& mail) {
 
     const bool was_tried = recipient.state == RecipientState::kDeferred || recipient.state == RecipientState::kDelayed;
     const Column column = recipient.state == RecipientState::kWaiting ? kWaitingColumn
-                          : recipient.state == RecipientState::kHeld  ? kHeldColumn
+                          : IsHeld(recipient.state)                   ? kHeldColumn
                           : was_tried                                 ? kDeferredColumn
                                                                       : kReportColumn;
     if (tally.last[column] != mail.id) {

@@ -32,22 +32,23 @@ struct Change {
 
 // What a wish makes of a recipient; nothing when it is not meant.
 std::optional<Change> ChangeOf(QueueAction action, RecipientState state) {
+  // Of a delay the sender is told once, whatever an operator wishes in between.
+  const bool was_told = state == RecipientState::kDelayed || state == RecipientState::kHeldDelayed;
   switch (action) {
     case QueueAction::kRetry:
       if (!Waits(state)) return std::nullopt;
-      // Who was told of a delay is not told again.
-      return Change{state == RecipientState::kDelayed ? state : RecipientState::kWaiting, "to be tried again"};
+      return Change{was_told ? RecipientState::kDelayed : RecipientState::kWaiting, "to be tried again"};
     case QueueAction::kHold:
       if (!Waits(state)) return std::nullopt;
-      return Change{RecipientState::kHeld, "held by the operator"};
+      return Change{was_told ? RecipientState::kHeldDelayed : RecipientState::kHeld, "held by the operator"};
     case QueueAction::kRelease:
-      if (state != RecipientState::kHeld) return std::nullopt;
-      return Change{RecipientState::kWaiting, "released by the operator"};
+      if (!IsHeld(state)) return std::nullopt;
+      return Change{was_told ? RecipientState::kDelayed : RecipientState::kWaiting, "released by the operator"};
     case QueueAction::kDelete:
       if (Settled(state)) return std::nullopt;
       return Change{RecipientState::kDeleted, "deleted by the operator"};
     case QueueAction::kBounce:
-      if (!Waits(state) && state != RecipientState::kHeld) return std::nullopt;
+      if (!Waits(state) && !IsHeld(state)) return std::nullopt;
       return Change{RecipientState::kFailed, "550 5.0.0 returned by the operator"};
   }
   return std::nullopt;
@@ -141,7 +142,8 @@ const char* ToText(RecipientState state) {
     case RecipientState::kFailed: return "failed";
     case RecipientState::kDeleted: return "deleted";
     case RecipientState::kDelayed: return "delayed";
-    case RecipientState::kHeld: return "held";
+    case RecipientState::kHeld:
+    case RecipientState::kHeldDelayed: return "held";  // the difference is the relay's alone
     case RecipientState::kArrived: return "arrived";
     case RecipientState::kBounced: return "bounced";
   }

@@ -81,6 +81,7 @@ QueuePage ListQueue(MailStore& store, const DestinationBook& book, std::optional
 bool EncodeOperation(const MailState& message, QueueAction action, std::optional<uint32_t> destination, WallTime now,
                      OutcomeWriter& writer);
 
+// For people: it does not tell kHeldDelayed from kHeld.
 const char* ToText(RecipientState state);
 
 }  // namespace postern

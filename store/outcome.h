@@ -20,17 +20,18 @@ namespace postern {
 
 // The numbers are in the log.
 enum class RecipientState : uint8_t {
-  kWaiting,    // not tried yet, or an operator wants it tried again
-  kDeferred,   // tried, and will be again
-  kDelivered,  // done
-  kFailed,     // refused or expired; its report is still to be made
-  kDeleted,    // an operator has deleted it
-  kDelayed,    // as kDeferred (or waiting behind others), and its sender was told of the delay
-  kHeld,       // an operator holds it
-  kArrived,    // delivered; its sender, who asked for it, is still to be told
-  kBounced,    // failed, and who had to be told was told
+  kWaiting,      // not tried yet, or an operator wants it tried again
+  kDeferred,     // tried, and will be again
+  kDelivered,    // done
+  kFailed,       // refused or expired; its report is still to be made
+  kDeleted,      // an operator has deleted it
+  kDelayed,      // as kDeferred (or waiting behind others), and its sender, if he wants to be, was told of the delay
+  kHeld,         // an operator holds it
+  kArrived,      // delivered; its sender, who asked for it, is still to be told
+  kBounced,      // failed, and who had to be told was told
+  kHeldDelayed,  // as kHeld, and it was kDelayed before: once released, nobody is told a second time
 };
-inline constexpr RecipientState kLastRecipientState = RecipientState::kBounced;
+inline constexpr RecipientState kLastRecipientState = RecipientState::kHeldDelayed;
 
 // Nothing remains to be done or told.
 inline bool Settled(RecipientState state) {

@@ -88,6 +88,7 @@ TEST_F(QueueTallyTest, AnEmptyQueueHasNoLines) {
 TEST_F(QueueTallyTest, CountsByDestinationAndState) {
   const MessageId first = Add({{"far.example", kWaiting}});
   Add({{"near.example", kHeld}});
+  Add({{"near.example", kHeldDelayed}});
   Add({{"far.example", kDeferred}});
   Add({{"far.example", kDelayed}});
   Add({{"far.example", kFailed}});
@@ -101,7 +102,7 @@ TEST_F(QueueTallyTest, CountsByDestinationAndState) {
   EXPECT_EQ(views[0].report_due_count, 2u);
   EXPECT_EQ(views[0].oldest, first.born());
   EXPECT_FALSE(views[0].live.has_value());
-  EXPECT_EQ(views[1].held_count, 1u);
+  EXPECT_EQ(views[1].held_count, 2u);
 }
 
 TEST_F(QueueTallyTest, AMessageCountsOnceForAState) {

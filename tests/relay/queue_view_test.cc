@@ -14,7 +14,7 @@ constexpr WallTime kNow{1'700'000'000'000'000};
 // A message with a recipient in each state, all of destination 5.
 MailState OneInEachState() {
   MailState message{.id = MessageId{7}};
-  for (uint8_t i = 0; i <= static_cast<uint8_t>(RecipientState::kBounced); ++i) {
+  for (uint8_t i = 0; i <= static_cast<uint8_t>(kLastRecipientState); ++i) {
     message.recipients.push_back(
         {.next_attempt = {1000 + i}, .attempt_count = i, .state = static_cast<RecipientState>(i), .destination = 5});
   }
@@ -44,17 +44,17 @@ using enum RecipientState;
 TEST(QueueOperationTest, EachWishChangesWhomItMeans) {
   using States = std::vector<RecipientState>;
   //                                              waiting   deferred  delivered   failed    deleted   delayed   held
-  //                                              arrived   bounced
-  EXPECT_EQ(After(QueueAction::kRetry),
-            (States{kWaiting, kWaiting, kDelivered, kFailed, kDeleted, kDelayed, kHeld, kArrived, kBounced}));
-  EXPECT_EQ(After(QueueAction::kHold),
-            (States{kHeld, kHeld, kDelivered, kFailed, kDeleted, kHeld, kHeld, kArrived, kBounced}));
-  EXPECT_EQ(After(QueueAction::kRelease),
-            (States{kWaiting, kDeferred, kDelivered, kFailed, kDeleted, kDelayed, kWaiting, kArrived, kBounced}));
-  EXPECT_EQ(After(QueueAction::kDelete),
-            (States{kDeleted, kDeleted, kDelivered, kDeleted, kDeleted, kDeleted, kDeleted, kDeleted, kBounced}));
+  //                                              arrived   bounced   held and delayed
+  EXPECT_EQ(After(QueueAction::kRetry), (States{kWaiting, kWaiting, kDelivered, kFailed, kDeleted, kDelayed, kHeld,
+                                                kArrived, kBounced, kHeldDelayed}));
+  EXPECT_EQ(After(QueueAction::kHold), (States{kHeld, kHeld, kDelivered, kFailed, kDeleted, kHeldDelayed, kHeld,
+                                               kArrived, kBounced, kHeldDelayed}));
+  EXPECT_EQ(After(QueueAction::kRelease), (States{kWaiting, kDeferred, kDelivered, kFailed, kDeleted, kDelayed,
+                                                  kWaiting, kArrived, kBounced, kDelayed}));
+  EXPECT_EQ(After(QueueAction::kDelete), (States{kDeleted, kDeleted, kDelivered, kDeleted, kDeleted, kDeleted, kDeleted,
+                                                 kDeleted, kBounced, kDeleted}));
   EXPECT_EQ(After(QueueAction::kBounce),
-            (States{kFailed, kFailed, kDelivered, kFailed, kDeleted, kFailed, kFailed, kArrived, kBounced}));
+            (States{kFailed, kFailed, kDelivered, kFailed, kDeleted, kFailed, kFailed, kArrived, kBounced, kFailed}));
 }
 
 TEST(QueueOperationTest, OnlyOneDestinationsRecipientsAreMeant) {
@@ -77,6 +77,11 @@ TEST(QueueOperationTest, WhatIsSoAlreadyIsNoChange) {
   EXPECT_FALSE(EncodeOperation(message, QueueAction::kHold, std::nullopt, kNow, writer));
   EXPECT_FALSE(EncodeOperation(message, QueueAction::kRetry, std::nullopt, kNow, writer)) << "held is held";
   EXPECT_TRUE(EncodeOperation(message, QueueAction::kRelease, std::nullopt, kNow, writer));
+}
+
+TEST(QueueOperationTest, PeopleSeeThatItIsHeld) {
+  EXPECT_STREQ(ToText(kHeld), "held");
+  EXPECT_STREQ(ToText(kHeldDelayed), "held");
 }
 
 TEST(QueueOperationTest, ABounceCarriesItsReason) {

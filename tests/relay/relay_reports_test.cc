@@ -197,6 +197,15 @@ TEST_F(RelayReportsTest, ADelayIsToldOnce) {
   Pass(hours(1));
   EXPECT_EQ(store_.reports.size(), 1u);
   EXPECT_EQ(Status(id).state, RecipientState::kDelayed);
+  while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
+  Settle();
+  EXPECT_EQ(relay_->Act(QueueAction::kHold, id), QueueOperations::Answer::kStarted);
+  Pass(hours(1));
+  EXPECT_EQ(Status(id).state, RecipientState::kHeldDelayed);
+  EXPECT_EQ(relay_->Act(QueueAction::kRelease, id), QueueOperations::Answer::kStarted);
+  Pass(hours(1));
+  EXPECT_EQ(Status(id).state, RecipientState::kDelayed);
+  EXPECT_EQ(store_.reports.size(), 1u);
 }
 
 TEST_F(RelayReportsTest, AReportThatFindsNoRoomIsMadeLaterAndOnce) {

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/envelope.h"
 #include "gateway/offline_queue.h"
+#include "relay/mail_store.h"
 #include "relay/queue_view.h"
 #include "tests/sim/sim_setup.h"
 
@@ -157,7 +158,7 @@ class Auditor {
     if (!at_rest_) return;
     for (const QueueRecipientView& recipient : entry.recipients) {
       const RecipientState state = recipient.status.state;
-      if (Settled(state) || state == RecipientState::kHeld) continue;
+      if (Settled(state) || IsHeld(state)) continue;
       book_.Complain(absl::StrCat(ToText(entry.id).view(), " to ", recipient.address, " is ", ToText(state),
                                   " although all is at rest: ", recipient.text));
     }
@@ -223,6 +224,7 @@ class Auditor {
         if (recipient.settled) Tell(message, recipient, "was settled, and waits again");
         break;
       case RecipientState::kHeld:
+      case RecipientState::kHeldDelayed:
         if (!book_.WasWished(QueueAction::kHold, message)) Tell(message, recipient, "is held by nobody");
         break;
       case RecipientState::kDeleted:

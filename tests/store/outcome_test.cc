@@ -31,9 +31,10 @@ TEST(Outcome, WhatIsWrittenIsRead) {
 
 // Their numbers are in logs, and the last ones in those of tomorrow's readers.
 TEST(Outcome, EveryStateHasItsNumber) {
-  constexpr std::array kStates = {RecipientState::kWaiting, RecipientState::kDeferred, RecipientState::kDelivered,
-                                  RecipientState::kFailed,  RecipientState::kDeleted,  RecipientState::kDelayed,
-                                  RecipientState::kHeld,    RecipientState::kArrived,  RecipientState::kBounced};
+  constexpr std::array kStates = {RecipientState::kWaiting,    RecipientState::kDeferred, RecipientState::kDelivered,
+                                  RecipientState::kFailed,     RecipientState::kDeleted,  RecipientState::kDelayed,
+                                  RecipientState::kHeld,       RecipientState::kArrived,  RecipientState::kBounced,
+                                  RecipientState::kHeldDelayed};
   std::string settled;
   for (size_t i = 0; i < kStates.size(); ++i) {
     OutcomeWriter writer;
@@ -75,7 +76,7 @@ TEST(Outcome, WhatMakesNoSenseEndsTheReading) {
   EXPECT_FALSE(OutcomeReader("").valid());
   EXPECT_FALSE(OutcomeReader("\x02").valid());
   std::string bad_state = good;
-  for (const char state : {'\x09', '\x63', '\xff'}) {
+  for (const char state : {'\x0a', '\x63', '\xff'}) {
     bad_state[5] = state;
     OutcomeReader reader(bad_state);
     EXPECT_FALSE(reader.Next(outcome));
