@@ -1,6 +1,7 @@
 #include "relay/smtp_link.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -196,6 +197,8 @@ bool SmtpLink::TryHandOver(const Target& target, MonotonicTime now) {
   if (kept == host->idle.end()) return false;
   SmtpLink& other = **kept;
   Attempt& attempt = progress_.Finish();
+  other.targets_ = std::move(targets_);
+  other.target_index_ = target_index_;
   BecomeFree(now);
   other.Give(attempt, *listener_);
   return true;
@@ -235,6 +238,7 @@ void SmtpLink::HandleConnected() {
   policy_.message_size_max = route_->message_size_max;
   transaction_count_ = 0;
   in_transaction_ = false;
+  passed_over_ = false;
   timed_out_ = false;
   state_ = State::kTalking;
   conversation_.Start(policy_, now);
@@ -260,7 +264,7 @@ void SmtpLink::Pump(MonotonicTime now) {
 void SmtpLink::HandlePeerReady(MonotonicTime now) {
   HostBook::NoteAnswer(*host_);
   const bool full = transaction_count_ >= TransactionCountMax(now);
-  if (progress_.active() && !full) return StartTransaction(now);
+  if (progress_.active() && !full && !passed_over_) return StartTransaction(now);
   if (!progress_.active() && context_.mode == LinkMode::kKeeping) {
     if (state_ == State::kIdle) return;
     state_ = State::kIdle;
@@ -270,7 +274,7 @@ void SmtpLink::HandlePeerReady(MonotonicTime now) {
     return context_.owner.HandleIdle(*this);
   }
   if (state_ == State::kIdle) LeaveIdle();
-  onward_ = Onward::kSearch;
+  onward_ = passed_over_ ? Onward::kNextTarget : Onward::kSearch;
   conversation_.StartQuit(now);
 }
 
@@ -300,14 +304,26 @@ void SmtpLink::FeedBody() {
 // Results are there, unless the attempt gets another try elsewhere.
 void SmtpLink::TakeResults(MonotonicTime now) {
   if (!conversation_.TakeFinished() || !progress_.active()) return;
-  const bool another_try = conversation_.failed_before_mail() || conversation_.refused_another_message();
-  if (another_try && end_ != AttemptEnd::kNeither) return;  // Pump() sees to it
+  if (end_ != AttemptEnd::kNeither) {
+    if (conversation_.failed_before_mail() || conversation_.refused_another_message()) return;  // Pump() sees to it
+    if (conversation_.mail_deferred() && target_index_ + 1 < targets_.size()) return PassOver();
+  }
   in_transaction_ = false;
   if (timed_out_) NoteFailure(conversation_.failure(), now);
   if (end_ != AttemptEnd::kNeither) end_ = AttemptEnd::kAnswered;
   progress_.TakeResults(conversation_.results());
   if (!progress_.all_settled()) return listener_->HandleProgress(progress_.attempt());
   listener_->HandleAttemptDone(progress_.Finish(), end_);
+}
+
+// The host does not want the message now, and there is another one. It has answered, so it is no worse than before.
+void SmtpLink::PassOver() {
+  passed_over_ = true;
+  end_ = AttemptEnd::kAnswered;
+  const std::span<const RecipientResult> results = conversation_.results();
+  TellFailure(std::find_if(results.begin(), results.end(), [](const RecipientResult& result) {
+                return result.fate == Fate::kDeferred;  // and not refused by ourselves
+              })->reply);
 }
 
 // Q202765: again on a fresh connection, and one for each message from now on.
@@ -320,7 +336,7 @@ void SmtpLink::HandleSingleHost(MonotonicTime now) {
 // A conversation that ended with an attempt in hand failed before its MAIL was taken: the attempt goes to another host,
 // or, when the connection was a kept one that may just have been too old, on a fresh one to the same.
 void SmtpLink::HandleClosedConversation(MonotonicTime now) {
-  if (progress_.active() && onward_ == Onward::kNextTarget && end_ != AttemptEnd::kNeither) {
+  if (progress_.active() && !passed_over_ && onward_ == Onward::kNextTarget && end_ != AttemptEnd::kNeither) {
     const bool kept = transaction_count_ > (in_transaction_ ? 1u : 0u);
     if (kept) {
       onward_ = Onward::kSearch;
@@ -337,7 +353,8 @@ void SmtpLink::NoteFailure(const ServerReply& reply, MonotonicTime now) {
 }
 
 void SmtpLink::TellFailure(const ServerReply& reply) {
-  failure_ = reply;
+  // What a host said is worth more than that another one was not there.
+  if (reply.code != 0 || failure_.code == 0) failure_ = reply;
   context_.listener.HandleDelivery({
       .kind = timed_out_ ? DeliveryEventKind::kTimedOut : DeliveryEventKind::kConnectFailed,
       .destination = destination_name(),

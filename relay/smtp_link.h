@@ -10,7 +10,8 @@
 //     '---------+----+--------- kClosing <------'
 //
 // kClosing leads on with the same attempt while that is not over: to the next target when this one failed before it
-// took the MAIL, to a new search when another connection is needed though nobody failed.
+// took the MAIL, or did not want to take it now; to a new search when another connection is needed though nobody
+// failed.
 
 #ifndef POSTERN_RELAY_SMTP_LINK_H_
 #define POSTERN_RELAY_SMTP_LINK_H_
@@ -135,6 +136,7 @@ class SmtpLink {
   void StartTransaction(MonotonicTime now);
   void FeedBody();
   void TakeResults(MonotonicTime now);
+  void PassOver();
   void HandleSingleHost(MonotonicTime now);
   void HandleClosedConversation(MonotonicTime now);
   uint32_t TransactionCountMax(MonotonicTime now) const;
@@ -186,6 +188,7 @@ class SmtpLink {
   ClientConversation conversation_;
   uint32_t transaction_count_ = 0;  // that the peer was told of, on this connection
   bool in_transaction_ = false;
+  bool passed_over_ = false;  // the peer does not want the message now, and is left
 
   std::unique_ptr<char[]> memory_;
   RingBuffer in_;

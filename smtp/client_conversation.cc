@@ -59,7 +59,7 @@ void ClientConversation::Start(const ClientPolicy& policy, MonotonicTime now) {
   message_ = {};
   results_.Start(0, false);
   sent_step_count_ = answered_step_count_ = 0;
-  mail_accepted_ = pointless_ = finished_ = refused_another_message_ = false;
+  mail_accepted_ = mail_deferred_ = pointless_ = finished_ = refused_another_message_ = false;
   message_count_ = 0;
   pending_.clear();
   state_ = State::kGreeting;
@@ -91,7 +91,7 @@ void ClientConversation::StartMessage(const OutboundMessage& message, MonotonicT
   message_ = message;
   results_.Start(message.recipients.size(), offers_.dsn);
   sent_step_count_ = answered_step_count_ = 0;
-  mail_accepted_ = pointless_ = finished_ = refused_another_message_ = false;
+  mail_accepted_ = mail_deferred_ = pointless_ = finished_ = refused_another_message_ = false;
   CheckLimits();
   ChooseRecipients();
   if (results_.spoken_count() == 0) return FinishMessage();
@@ -230,7 +230,9 @@ void ClientConversation::HandleEnvelopeReply(size_t step, const ServerReply& rep
   mail_accepted_ = reply.positive();
   if (mail_accepted_) return;
   refused_another_message_ = reply.code == 503 && message_count_ > 1;
-  results_.SettleAll(reply, refused_another_message_ ? Fate::kDeferred : FateOf(reply.code));
+  const Fate fate = refused_another_message_ ? Fate::kDeferred : FateOf(reply.code);
+  mail_deferred_ = fate == Fate::kDeferred && !refused_another_message_;
+  results_.SettleAll(reply, fate);
   pointless_ = true;
 }
 

@@ -89,6 +89,9 @@ class ClientConversation {
   bool failed_before_mail() const { return state_ == State::kClosed && !mail_accepted_; }
   // 503 to the MAIL of a message that was not the first: this host takes one message a connection (imc.md, Q202765).
   bool refused_another_message() const { return refused_another_message_; }
+  // 4xx to the MAIL of the current or last message, which all have as their result: another host may take it now. The
+  // connection may be used on.
+  bool mail_deferred() const { return mail_deferred_; }
   // What the peer said in its reply to EHLO, for this connection. 0 is no limit (RFC 9422 4).
   bool offers_dsn() const { return offers_.dsn; }
   uint32_t mail_count_max() const { return offers_.mail_count_max; }
@@ -166,6 +169,7 @@ class ClientConversation {
   bool pointless_ = false;  // nobody will get this message now
   bool finished_ = false;
   bool refused_another_message_ = false;
+  bool mail_deferred_ = false;
   uint32_t message_count_ = 0;  // that the peer was told of on this connection, whatever it did with them
   BodySender body_;
 

@@ -117,15 +117,77 @@ TEST_F(CourierTest, TriesTheNextExchangeInTheSameAttempt) {
   EXPECT_TRUE(absl::StrContains(rude.heard(), "EHLO us.example\nHELO us.example\n"));
 }
 
-TEST_F(CourierTest, WhatAHostSaysOfTheMessageIsNoReasonToTryTheNext) {
-  Server refusing([](std::string_view line, int) {
-    return absl::StartsWith(line, "MAIL") ? std::string("451 4.3.0 later") : Polite(line);
+// What a server says to MAIL, and else is polite.
+Server::Answer AtMail(std::string reply) {
+  return [reply = std::move(reply)](std::string_view line, int) {
+    return absl::StartsWith(line, "MAIL") ? reply : Polite(line);
+  };
+}
+
+TEST_F(CourierTest, WhoDoesNotWantTheMessageNowIsPassedOver) {
+  Server busy(AtMail("451 4.3.0 later"));
+  Server good(PoliteServer);
+  Open();
+  EXPECT_TRUE(AllDelivered(Send(To({At(busy), At(good)}))));
+  EXPECT_EQ(ends_[0], AttemptEnd::kAnswered);
+  EXPECT_EQ(event_texts_.size(), 3u) << "two connections, one refusal";
+  EXPECT_TRUE(absl::EndsWith(event_texts_[1], " later")) << event_texts_[1];
+  EXPECT_TRUE(absl::EndsWith(busy.heard(), "\nQUIT\n")) << busy.heard();
+  RunUntilClosed();
+}
+
+TEST_F(CourierTest, TheLastWhoDoesNotWantItNowHasTheWord) {
+  Server first(AtMail("451 4.3.0 later"));
+  Server last(AtMail("450 4.7.1 much later"));
+  Open();
+  Route& route = To({At(first), At(last)});
+  const Attempt& attempt = SendAndSettle(route);
+  EXPECT_EQ(FateOf(attempt), Fate::kDeferred);
+  EXPECT_EQ(attempt.results[0].reply.text, "much later");
+  EXPECT_EQ(ends_[0], AttemptEnd::kAnswered);
+  EXPECT_EQ(courier_->connection_count(), 1u) << "there is no other, so this connection is kept";
+  RunUntilClosed();
+}
+
+TEST_F(CourierTest, WhatOneSaidIsWorthMoreThanThatTheOthersAreSilent) {
+  Server busy(AtMail("451 4.3.0 later"));
+  Open();
+  const Attempt& attempt = Send(To({At(busy), {"127.0.0.1", ClosedPort()}}), {.recipient_count = 3});
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(FateOf(attempt, i), Fate::kDeferred);
+    EXPECT_EQ(attempt.results[i].reply.code, 451);
+  }
+  EXPECT_EQ(ends_[0], AttemptEnd::kAnswered) << "the destination is not down";
+  EXPECT_TRUE(courier_->closed());
+}
+
+TEST_F(CourierTest, AKeptConnectionIsLeftForTheNextHostAsWell) {
+  Server first([](std::string_view line, int) {
+    thread_local int mail_count = 0;
+    return absl::StartsWith(line, "MAIL") && ++mail_count == 2 ? std::string("452 4.3.1 no room") : Polite(line);
   });
+  Server second(PoliteServer, "127.0.0.2", first.port);
+  dns_.SetMx("example.org", {{10, "first.example"}, {20, "second.example"}});
+  dns_.SetAddresses("first.example", {"127.0.0.1"});
+  dns_.SetAddresses("second.example", {"127.0.0.2"});
+  Open();
+  Route& route = Mx(first.port);
+  route.recipients_per_transaction_max = 2;
+  EXPECT_TRUE(AllDelivered(Send(route, {.domain = "example.org", .recipient_count = 5})));
+  EXPECT_EQ(first.connection_count, 1);
+  EXPECT_EQ(second.connection_count, 1);
+  EXPECT_EQ(first.Count("RCPT "), 4);
+  EXPECT_EQ(second.Count("RCPT "), 3) << "only who was left";
+  RunUntilClosed();
+}
+
+TEST_F(CourierTest, ARefusalForGoodIsAnAnswer) {
+  Server refusing(AtMail("550 5.7.1 not you"));
   Server good(PoliteServer);
   Open();
   const Attempt& attempt = Send(To({At(refusing), At(good)}));
-  EXPECT_EQ(FateOf(attempt), Fate::kDeferred);
-  EXPECT_EQ(attempt.results[0].reply.code, 451);
+  EXPECT_EQ(FateOf(attempt), Fate::kRefused);
+  EXPECT_EQ(attempt.results[0].reply.code, 550);
   EXPECT_EQ(ends_[0], AttemptEnd::kAnswered);
   EXPECT_EQ(good.connection_count, 0);
   RunUntilClosed();

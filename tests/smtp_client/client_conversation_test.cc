@@ -190,6 +190,27 @@ TEST(ClientConversation, TellsAHostThatTakesOneMessageOnlyAndHasNotTakenThat) {
   EXPECT_EQ(play.results, "deferred 452  no room\ndeferred 503  no more\n");
 }
 
+TEST(ClientConversation, TellsWhenAnotherHostMayTakeTheMessageNow) {
+  const auto deferred = [](const std::string& reply) {
+    const Play play({{"", "220 x"}, {"EHLO", "250 x"}, {"MAIL", reply}, {"RSET", "250 ok"}, {"QUIT", "221 bye"}}, {{}});
+    return play.conversation.mail_deferred();
+  };
+  EXPECT_TRUE(deferred("450 not now"));
+  EXPECT_FALSE(deferred("250 ok"));
+  EXPECT_FALSE(deferred("550 never"));
+  EXPECT_FALSE(deferred("421 bye"));
+  const Play ahead({{"", "220 x"},
+                    {"EHLO", "250-x\r\n250 PIPELINING"},
+                    {"MAIL", "450 not now"},
+                    {"RCPT", "503 whose?"},
+                    {"DATA", "503 whose?"},
+                    {"RSET", "250 ok"},
+                    {"MAIL", "250 ok"}},
+                   {{}, {}});
+  EXPECT_EQ(ahead.results, "deferred 450  not now\n");
+  EXPECT_FALSE(ahead.conversation.mail_deferred()) << "the next message is another one";
+}
+
 TEST(ClientConversation, EveryStageHasADeadline) {
   const std::vector<Turn> good = {{"", "220 x"},      {"EHLO", "250 x"},  {"MAIL", "250 ok"},
                                   {"RCPT", "250 ok"}, {"DATA", "354 go"}, {".", "250 ok"}};
