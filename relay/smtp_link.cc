@@ -235,7 +235,6 @@ void SmtpLink::HandleConnected() {
   policy_.protocol = route_->kind == RouteKind::kLmtp ? ClientProtocol::kLmtp : ClientProtocol::kSmtp;
   policy_.eight_bit = route_->eight_bit;
   policy_.recipients_per_transaction_max = route_->recipients_per_transaction_max;
-  policy_.message_size_max = route_->message_size_max;
   transaction_count_ = 0;
   in_transaction_ = false;
   passed_over_ = false;

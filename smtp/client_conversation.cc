@@ -304,15 +304,12 @@ void ClientConversation::HandleResetReply(const ServerReply& reply) {
 // route forbids it: a header that looks odd to some reader is less harm than a message that is lost.
 void ClientConversation::CheckLimits() {
   const EnvelopeHead& head = *message_.head;
-  const auto exceeds = [this](uint64_t size_max) { return size_max != 0 && message_.body_size > size_max; };
+  const bool too_large = offers_.message_size_max != 0 && message_.body_size > offers_.message_size_max;
   const bool eight_bit =
       (head.flags & kEnvelopeEightBit) != 0 && !offers_.eight_bit && policy_->eight_bit == EightBit::kBounce;
   for (size_t i = 0; i < message_.recipients.size(); ++i) {
     const std::string_view address = message_.recipients[i].address;
-    if (exceeds(policy_->message_size_max)) {
-      RefuseLocally(i, 552, "5.3.4",
-                    absl::StrCat("the message is larger than the route's limit of ", policy_->message_size_max));
-    } else if (exceeds(offers_.message_size_max)) {
+    if (too_large) {
       RefuseLocally(i, 552, "5.3.4",
                     absl::StrCat("the message is larger than the peer's limit of ", offers_.message_size_max));
     } else if (HasControlByte(address) || HasControlByte(head.sender)) {

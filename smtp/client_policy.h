@@ -40,7 +40,6 @@ struct ClientPolicy {
   ClientProtocol protocol = ClientProtocol::kSmtp;
   EightBit eight_bit = EightBit::kPass;
   uint32_t recipients_per_transaction_max = 100;  // the peer's own limit (RFC 9422) may be lower
-  uint64_t message_size_max = 0;                  // bytes; 0 is no limit of ours
   bool pipelining = true;                         // used where it is offered (RFC 2920)
   bool chunking = true;                           // the same: BDAT instead of DATA (RFC 3030)
 };

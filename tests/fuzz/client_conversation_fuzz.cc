@@ -30,7 +30,7 @@ constexpr char kWait = '\xFF';
 constexpr std::string_view kBodyLine = "xx\r\n..x\r\n\r\n";
 
 struct Choices {
-  uint8_t policy;           // bits: LMTP, 8-bit mail is returned, two recipients at most, a limit of size
+  uint8_t policy;           // bits: LMTP, 8-bit mail is returned, two recipients at most
   uint8_t recipient_count;  // 1 to 8
   uint8_t body_line_count;
   uint8_t seed;  // of the cuts; odd: the body breaks off
@@ -42,7 +42,6 @@ ClientPolicy MakePolicy(const Choices& choices) {
   if (choices.policy & 1) policy.protocol = ClientProtocol::kLmtp;
   if (choices.policy & 2) policy.eight_bit = EightBit::kBounce;
   if (choices.policy & 4) policy.recipients_per_transaction_max = 2;
-  if (choices.policy & 8) policy.message_size_max = 500;
   return policy;
 }
 

@@ -44,15 +44,6 @@ TEST(ClientLimits, KnowsWhatThePeerCannotTake) {
             "refused 553 5.1.3 the address holds a control byte\n");
 }
 
-TEST(ClientLimits, KnowsWhatTheRouteDoesNotTake) {
-  ClientPolicy policy = PlayPolicy();
-  policy.message_size_max = 21;
-  EXPECT_EQ(PlayAllCuts(After("250-x\r\n250 SIZE 10", {}), {{}}, policy).results,
-            "refused 552 5.3.4 the message is larger than the route's limit of 21\n");
-  policy.message_size_max = 22;
-  EXPECT_EQ(PlayAllCuts(Through("250 x", {"250 ok"}), {{}}, policy).results, "delivered 250  ok\n");
-}
-
 TEST(ClientLimits, LeavesOffersAloneThatItIsNotToUse) {
   constexpr char kEhlo[] = "250-x\r\n250-CHUNKING\r\n250 PIPELINING";
   const std::vector<Turn> chunks = After(kEhlo, {{"MAIL", "250 ok"}, {"RCPT", "250 ok"}, {"LAST", "250 in chunks"}});
