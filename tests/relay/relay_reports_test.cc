@@ -21,6 +21,14 @@ class RelayReportsTest : public RelayWorld {
     courier_.Answer(std::vector<RecipientResult>(courier_.started.front()->indices.size(), result));
     Settle();
   }
+  // As Settle(), while the mailbox writer is slow.
+  void SettleWithoutMailboxes() {
+    for (int i = 0; i < 10; ++i) {
+      while (relay_->Turn()) {
+      }
+      store_.Commit();
+    }
+  }
   const MemoryStore::Mail& Report(size_t i) { return store_.mails.at(store_.reports.at(i)); }
   Envelope EnvelopeOf(const MemoryStore::Mail& mail) { return *ParseEnvelope(mail.envelope); }
   static EnvelopeHead From(std::string_view sender, uint8_t flags = 0) {
@@ -130,6 +138,22 @@ TEST_F(RelayReportsTest, AReportThatFailsGoesToPostmasterOnceAndThenToTheDeadLet
   EXPECT_EQ(store_.reports.size(), 2u);
   EXPECT_EQ(FileCount("dead-letters"), 1u);
   EXPECT_EQ(store_.message_count(), 0u);
+}
+
+// The second recipient fails while the first one's letter is being written (simulator seed 463).
+TEST_F(RelayReportsTest, EveryRecipientOfAMessageFromNobodyHasADeadLetter) {
+  Begin();
+  const MessageId id = Accept(From(""), {{.address = "x@away.example"}, {.address = "y@world.example"}});
+  Settle();
+  ASSERT_EQ(courier_.started.size(), 2u);
+  courier_.Answer(Fate::kRefused, 550);
+  SettleWithoutMailboxes();
+  courier_.Answer(Fate::kRefused, 550);
+  SettleWithoutMailboxes();
+  EXPECT_EQ(FileCount("dead-letters"), 0u);
+  Settle();
+  EXPECT_EQ(FileCount("dead-letters"), 2u);
+  EXPECT_FALSE(Queued(id));
 }
 
 TEST_F(RelayReportsTest, ADeadLetterThatCannotBeWrittenIsKeptAndTriedAgain) {
@@ -256,6 +280,19 @@ TEST_F(RelayReportsTest, TheAdministratorGetsCopiesOfTheTypesHeAskedFor) {
   ASSERT_EQ(store_.reports.size(), 2u);
   ASSERT_EQ(EnvelopeOf(Report(1)).recipients.size(), 1u);
   EXPECT_EQ(EnvelopeOf(Report(1)).recipients[0].address, "admin@away.example");
+}
+
+// Else the copy of that would fail as well, and so on (simulator seed 72).
+TEST_F(RelayReportsTest, ACopyThatFailsIsNotCopiedAgain) {
+  options_.reports.copy_to = "admin@refused.example";
+  options_.reports.copy_for = {FailureType::kAddress, FailureType::kContent};
+  Begin();
+  Accept(From("a@away.example"), {{.address = "x@away.example", .notify = kNotifyNever}});
+  Settle();
+  Refuse();
+  Settle();
+  EXPECT_EQ(store_.reports.size(), 1u);
+  EXPECT_EQ(store_.message_count(), 0u);
 }
 
 }  // namespace

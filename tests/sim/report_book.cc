@@ -154,9 +154,7 @@ void ReportBook::JudgeRecipient(std::string_view what, const SimReport& report, 
     book_.Complain(absl::StrCat(what, " tells of ", told.address, " (", told.action, "): NOTIFY=", recipient->notify));
   }
   reports->insert(report.id);
-  // Who was held and released begins to wait anew.
-  const bool anew = wanted == "DELAY" && book_.WasWished(QueueAction::kHold, message);
-  if (reports->size() > 1 && !anew) {
+  if (reports->size() > 1) {
     book_.Complain(absl::StrCat(what, ": ", told.address, " is ", told.action, ", and it is told a second time"));
   }
 }
