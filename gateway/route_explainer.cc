@@ -18,8 +18,6 @@ namespace {
 
 using Verdict = RouteExplanation::Verdict;
 
-std::string ToText(const ServerReply& reply) { return absl::StrCat(reply.code, " ", reply.enhanced, " ", reply.text); }
-
 }  // namespace
 
 RouteExplainer::RouteExplainer(const Config& config, const RouteTable& routes, std::vector<SocketAddress> own,
@@ -97,7 +95,7 @@ void RouteExplainer::ExplainHosts(const std::string& domain, RouteExplanation& e
   if (way->hosts.empty()) {
     const bool refused = way->verdict.fate == Fate::kRefused;
     explanation.verdict = refused ? Verdict::kRefused : Verdict::kWaits;
-    explanation.text = ToText(way->verdict.reply);
+    explanation.text = absl::StrCat(way->verdict.reply.enhanced, " ", way->verdict.reply.text);
   }
   if (route.kind == RouteKind::kMx) {
     AddDroppedExchanges(domain, explanation);

@@ -41,6 +41,7 @@ struct Attempt {
   std::vector<Recipient> recipients;     // beside `indices`
   std::vector<RecipientResult> results;  // beside `indices`, as far as it has come: AttemptListener
   std::string host;                      // where it went, for people
+  std::string remote{};                  // with whom it spoke, as "mail.example" or "[192.0.2.1]"; or empty
 
   // What is noted of it: recipients that are settled at once, the others when it is over.
   std::deque<AttemptNote> notes{};

@@ -45,7 +45,8 @@ void AttemptProgress::TakeResults(std::span<const RecipientResult> results) {
   }
   left_count_ = left_.size();
   if (left_count_ < results.size()) return;
-  SettleLeft({.fate = Fate::kDeferred, .reply = {.code = 452, .text = "no transaction takes any of the recipients"}});
+  SettleLeft({.fate = Fate::kDeferred,
+              .reply = {.code = 0, .enhanced = "4.5.3", .text = "no transaction takes any of the recipients"}});
 }
 
 void AttemptProgress::SettleLeft(const RecipientResult& result) {

@@ -1,6 +1,7 @@
 #include "relay/smtp_link.h"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -17,6 +18,14 @@ void Prepare(Op& op, OpKind kind, void* owner, void (*done)(Op&)) {
   op.kind = kind;
   op.owner = owner;
   op.done = done;
+}
+
+// How a report names the host (RFC 3464 2.3.5); a path of our file system would mean nothing to its reader.
+std::string NameForReports(const WayHost& host) {
+  if (host.addresses.front().family() == AddressFamily::kUnix) return "";
+  const std::optional<IpAddress> literal = IpAddress::Parse(host.name);
+  if (!literal.has_value()) return host.name;
+  return absl::StrCat(literal->family == AddressFamily::kIPv6 ? "[IPv6:" : "[", literal->ToString(), "]");
 }
 
 const char* Words(NetError error) {
@@ -121,7 +130,8 @@ void SmtpLink::Abort() {
 
 void SmtpLink::NoteStop() {
   end_ = AttemptEnd::kNeither;
-  failure_ = {.code = 0, .text = std::string(kStopping)};
+  failure_ = {.reply = {.code = 0, .enhanced = "4.3.2", .text = std::string(kStopping)},
+              .host = host_ == nullptr ? "" : host_->name};
 }
 
 void SmtpLink::StartSearch() {
@@ -144,7 +154,7 @@ void SmtpLink::ListTargets(const Way& way, MonotonicTime now) {
   target_index_ = 0;
   for (const WayHost& host : way.hosts) {
     for (const SocketAddress& address : host.addresses) {
-      targets_.push_back({.address = address, .name = address.ToString()});
+      targets_.push_back({.address = address, .name = address.ToString(), .remote = NameForReports(host)});
     }
   }
   std::stable_partition(targets_.begin(), targets_.end(),
@@ -169,13 +179,12 @@ void SmtpLink::TryTargets(MonotonicTime now) {
 }
 
 bool SmtpLink::TryConnect(const Target& target, MonotonicTime now) {
-  progress_.attempt().host = target.name;
   timed_out_ = false;
   const SocketResult made = context_.poller.sockets().MakeFor(target.address);
   if (!made.socket.valid()) {
     // Without descriptors we are the ones who fail, and soon will not.
     if (made.error == NetError::kNoDescriptors && end_ == AttemptEnd::kUnreachable) end_ = AttemptEnd::kUntried;
-    TellFailure({.code = 0, .text = absl::StrCat("no socket for ", target.name, ": ", made.what)});
+    TellFailure({.code = 0, .enhanced = "4.3.0", .text = absl::StrCat("no socket for ", target.name, ": ", made.what)});
     return false;
   }
   socket_ = made.socket;
@@ -224,7 +233,8 @@ void SmtpLink::HandleConnected() {
   if (connect_op_.error != NetError::kNone || end_ == AttemptEnd::kNeither) {
     if (end_ != AttemptEnd::kNeither) {
       const char* words = timed_out_ ? "timed out" : Words(connect_op_.error);
-      NoteFailure({.code = 0, .text = absl::StrCat("cannot connect to ", host_->name, ": ", words)}, now);
+      NoteFailure(
+          {.code = 0, .enhanced = "4.4.1", .text = absl::StrCat("cannot connect to ", host_->name, ": ", words)}, now);
     }
     return StartClose();
   }
@@ -289,6 +299,7 @@ void SmtpLink::StartTransaction(MonotonicTime now) {
   ++transaction_count_;
   in_transaction_ = true;
   progress_.attempt().host = host_->name;
+  progress_.attempt().remote = targets_[target_index_].remote;
   conversation_.StartMessage(progress_.NextTransaction(), now);
 }
 
@@ -296,8 +307,7 @@ void SmtpLink::FeedBody() {
   const absl::StatusOr<std::string_view> piece = progress_.NextPiece();
   if (piece.ok()) return conversation_.GiveBody(*piece, piece->empty());
   end_ = AttemptEnd::kNeither;  // our own fault
-  failure_.text = absl::StrCat("the message cannot be read: ", std::string_view(piece.status().message()));
-  conversation_.AbandonBody(failure_.text);
+  conversation_.AbandonBody(absl::StrCat("the message cannot be read: ", std::string_view(piece.status().message())));
 }
 
 // Results are there, unless the attempt gets another try elsewhere.
@@ -353,7 +363,11 @@ void SmtpLink::NoteFailure(const ServerReply& reply, MonotonicTime now) {
 
 void SmtpLink::TellFailure(const ServerReply& reply) {
   // What a host said is worth more than that another one was not there.
-  if (reply.code != 0 || failure_.code == 0) failure_ = reply;
+  if (reply.code != 0 || failure_.reply.code == 0) {
+    failure_.reply = reply;
+    failure_.host = host_ == nullptr ? "" : host_->name;
+    failure_.remote = reply.code == 0 ? "" : targets_[target_index_].remote;
+  }
   context_.listener.HandleDelivery({
       .kind = timed_out_ ? DeliveryEventKind::kTimedOut : DeliveryEventKind::kConnectFailed,
       .destination = destination_name(),
@@ -366,8 +380,12 @@ void SmtpLink::TellFailure(const ServerReply& reply) {
 // Nobody is left who could take the attempt, or it must end.
 void SmtpLink::FinishFailed(MonotonicTime now) {
   if (end_ != AttemptEnd::kUntried) {
-    if (failure_.text.empty()) failure_.text = "no host has a connection to spare";
-    progress_.SettleLeft({.fate = Fate::kDeferred, .reply = failure_});
+    if (failure_.reply.code == 0 && failure_.reply.text.empty()) {
+      failure_.reply = {.code = 0, .enhanced = "4.4.5", .text = "no host has a connection to spare"};
+    }
+    progress_.attempt().host = failure_.host;
+    progress_.attempt().remote = failure_.remote;
+    progress_.SettleLeft({.fate = Fate::kDeferred, .reply = failure_.reply});
   }
   FinishFree(now);
 }
@@ -380,6 +398,8 @@ void SmtpLink::FinishByVerdict(const RecipientResult& verdict, MonotonicTime now
     if (end_ != AttemptEnd::kAnswered) end_ = AttemptEnd::kUnreachable;
     TellFailure(verdict.reply);
   }
+  progress_.attempt().host.clear();
+  progress_.attempt().remote.clear();
   progress_.SettleLeft(verdict);
   FinishFree(now);
 }

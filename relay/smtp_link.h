@@ -112,7 +112,15 @@ class SmtpLink {
 
   struct Target {
     SocketAddress address;
-    std::string name;  // "192.0.2.1:25"
+    std::string name;    // "192.0.2.1:25"
+    std::string remote;  // Attempt::remote
+  };
+
+  // Why nobody has taken the attempt so far.
+  struct Failure {
+    ServerReply reply{};
+    std::string host{};
+    std::string remote{};
   };
 
   static constexpr size_t kInSize = 4 * 1024;    // replies
@@ -182,7 +190,7 @@ class SmtpLink {
   size_t target_index_ = 0;
   Onward onward_ = Onward::kNextTarget;
   HostBook::Host* host_ = nullptr;
-  ServerReply failure_;
+  Failure failure_;
 
   ClientPolicy policy_;
   ClientConversation conversation_;

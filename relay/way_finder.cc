@@ -53,7 +53,7 @@ void WaySearch::Start(const Route& route, std::string_view domain) {
   if (route.kind != RouteKind::kMx) return StartNamed(route);
   if (absl::StartsWith(domain, "[")) return StartLiteral();
   std::optional<std::string> name = ToAsciiDomain(domain);
-  if (!name.has_value()) return Refuse(550, "5.1.2", "the recipient's domain is not UTF-8");
+  if (!name.has_value()) return Refuse("5.1.2", "the recipient's domain is not UTF-8");
   name_ = *std::move(name);
   stage_ = Stage::kExchanges;
 }
@@ -81,11 +81,11 @@ void WaySearch::StartLiteral() {
   const bool whole = absl::ConsumePrefix(&text, "[") && absl::ConsumeSuffix(&text, "]");
   const std::optional<IpAddress> ip = whole ? ParseLiteral(text) : std::nullopt;
   if (!ip.has_value() || ip->IsWildcard()) {
-    return Refuse(550, "5.1.2", absl::StrCat(domain_, " is no address of a host"));
+    return Refuse("5.1.2", absl::StrCat(domain_, " is no address of a host"));
   }
   const SocketAddress address = {.ip = *ip, .port = route_->port, .path = {}};
   if (finder_.IsOwnAddress(address)) {
-    return Refuse(554, "5.4.6", absl::StrCat("mail for ", domain_, " loops back to us"));
+    return Refuse("5.4.6", absl::StrCat("mail for ", domain_, " loops back to us"));
   }
   way_.hosts = {{.name = ip->ToString(), .port = route_->port, .addresses = {address}}};
 }
@@ -131,7 +131,7 @@ void WaySearch::TakeExchanges(const DnsQuestion& answer) {
   std::vector<Place> places;
   switch (answer.status) {
     case DnsStatus::kFound: break;
-    case DnsStatus::kNoName: return Refuse(550, "5.1.2", absl::StrCat("there is no domain ", domain_));
+    case DnsStatus::kNoName: return Refuse("5.1.2", absl::StrCat("there is no domain ", domain_));
     case DnsStatus::kFailed:
       return Defer("4.4.3", absl::StrCat("cannot look up the mail exchanges of ", domain_, ": ", answer.text));
     case DnsStatus::kNoData: implicit_ = true; places.push_back({.preference = 0, .lot = 0, .host = &name_});
@@ -140,7 +140,7 @@ void WaySearch::TakeExchanges(const DnsQuestion& answer) {
     if (exchange.host.empty()) continue;
     places.push_back({.preference = exchange.preference, .lot = finder_.NextRandom(), .host = &exchange.host});
   }
-  if (places.empty()) return Refuse(556, "5.1.10", absl::StrCat(domain_, " takes no mail (null MX)"));
+  if (places.empty()) return Refuse("5.1.10", absl::StrCat(domain_, " takes no mail (null MX)"));
   std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
     return std::pair(a.preference, a.lot) < std::pair(b.preference, b.lot);
   });
@@ -172,7 +172,7 @@ void WaySearch::DropOurselves() {
   if (ourselves == way_.hosts.end()) return;
   const uint16_t preference = ourselves->preference;
   std::erase_if(way_.hosts, [preference](const WayHost& host) { return host.preference >= preference; });
-  if (way_.hosts.empty()) Refuse(554, "5.4.6", absl::StrCat("mail for ", domain_, " loops back to us"));
+  if (way_.hosts.empty()) Refuse("5.4.6", absl::StrCat("mail for ", domain_, " loops back to us"));
 }
 
 void WaySearch::Finish() {
@@ -184,22 +184,22 @@ void WaySearch::Finish() {
   if (reachable) return;
   if (trouble_ == DnsStatus::kFailed) return Defer("4.4.3", absl::StrCat("cannot look up ", trouble_text_));
   if (!implicit_) return Defer("4.4.4", absl::StrCat("no host to be tried has an address: ", trouble_text_));
-  if (trouble_ == DnsStatus::kNoName) return Refuse(550, "5.1.2", absl::StrCat("there is no domain ", domain_));
-  Refuse(550, "5.4.4", absl::StrCat(domain_, " has neither mail exchanges nor an address"));
+  if (trouble_ == DnsStatus::kNoName) return Refuse("5.1.2", absl::StrCat("there is no domain ", domain_));
+  Refuse("5.4.4", absl::StrCat(domain_, " has neither mail exchanges nor an address"));
 }
 
-void WaySearch::Refuse(uint16_t code, std::string_view enhanced, std::string text) {
+void WaySearch::Refuse(std::string_view enhanced, std::string text) {
   stage_ = Stage::kFound;
   way_.hosts.clear();
   way_.verdict.fate = Fate::kRefused;
-  way_.verdict.reply = {.code = code, .enhanced = std::string(enhanced), .text = std::move(text)};
+  way_.verdict.reply = {.code = 0, .enhanced = std::string(enhanced), .text = std::move(text)};
 }
 
 void WaySearch::Defer(std::string_view enhanced, std::string text) {
   stage_ = Stage::kFound;
   way_.hosts.clear();
   way_.verdict.fate = Fate::kDeferred;
-  way_.verdict.reply = {.code = 451, .enhanced = std::string(enhanced), .text = std::move(text)};
+  way_.verdict.reply = {.code = 0, .enhanced = std::string(enhanced), .text = std::move(text)};
 }
 
 }  // namespace postern

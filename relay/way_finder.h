@@ -5,14 +5,14 @@
 // A search is asked again and again until it has a way; each time that it has none, it waits for one answer more.
 //
 //   MX found                        its exchanges by preference, equal ones in random order
-//     with ourselves among them     only those that are better (imc.md: Q182406); none: refused 554 5.4.6
-//     ".", a null MX                refused 556 5.1.10 (RFC 7505)
-//     and none has an address       deferred 451 4.4.4: the domain is there and wants mail, somebody will mend it, and
+//     with ourselves among them     only those that are better (imc.md: Q182406); none: refused 5.4.6
+//     ".", a null MX                refused 5.1.10 (RFC 7505)
+//     and none has an address       deferred 4.4.4: the domain is there and wants mail, somebody will mend it, and
 //                                   if nobody does the message expires (imc.md: Q265727)
-//   no MX, but addresses            the domain itself; as an exchange that is ourselves: refused 554 5.4.6
-//   no MX, no address               refused 550 5.4.4: such a domain takes no mail
-//   no such domain                  refused 550 5.1.2
-//   nobody can tell                 deferred 451 4.4.3
+//   no MX, but addresses            the domain itself; as an exchange that is ourselves: refused 5.4.6
+//   no MX, no address               refused 5.4.4: such a domain takes no mail
+//   no such domain                  refused 5.1.2
+//   nobody can tell                 deferred 4.4.3
 //   [192.0.2.1], [IPv6:2001:db8::1] that address
 //
 // An exchange at a loopback address is ourselves when we listen there, and any other host when we do not: another
@@ -102,7 +102,7 @@ class WaySearch {
   void TakeAddresses(WayHost& host, const DnsQuestion& answer);
   void DropOurselves();
   void Finish();
-  void Refuse(uint16_t code, std::string_view enhanced, std::string text);
+  void Refuse(std::string_view enhanced, std::string text);
   void Defer(std::string_view enhanced, std::string text);
 
   WayFinder& finder_;

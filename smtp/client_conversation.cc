@@ -71,7 +71,7 @@ ClientWant ClientConversation::Pump(RingBuffer& in, RingBuffer& out, MonotonicTi
     const ReplyStatus status = parser_.Next(in);
     if (status == ReplyStatus::kNeedMore) continue;
     if (status == ReplyStatus::kBad) {
-      Fail("the peer's reply is not SMTP, or has no end");
+      Fail("4.5.0", "the peer's reply is not SMTP, or has no end");
     } else {
       HandleReply(parser_.reply(), out.empty());
     }
@@ -110,21 +110,21 @@ void ClientConversation::StartQuit(MonotonicTime now) {
 void ClientConversation::GiveBody(std::string_view bytes, bool last) {
   if (state_ != State::kBody) return;  // it was closed meanwhile
   if (!body_.Give(bytes) || (last && !body_.complete())) {
-    return Fail(absl::StrCat("the message has not the ", message_.body_size, " bytes that it should have"));
+    return Fail("4.3.0", absl::StrCat("the message has not the ", message_.body_size, " bytes that it should have"));
   }
   if (chunked() && body_.unwritten()) ++sent_step_count_;
 }
 
 void ClientConversation::AbandonBody(std::string_view why) {
-  if (state_ != State::kClosed) Fail(why);
+  if (state_ != State::kClosed) Fail("4.3.0", why);
 }
 
 void ClientConversation::HandleTimeout() {
-  if (state_ != State::kClosed) Fail(absl::StrCat("timed out waiting for the peer's reply to ", stage()));
+  if (state_ != State::kClosed) Fail("4.4.2", absl::StrCat("timed out waiting for the peer's reply to ", stage()));
 }
 
 void ClientConversation::HandleDisconnect(std::string_view why) {
-  if (state_ != State::kClosed) Fail(absl::StrCat(why, " (", stage(), ")"));
+  if (state_ != State::kClosed) Fail("4.4.2", absl::StrCat(why, " (", stage(), ")"));
 }
 
 const char* ClientConversation::stage() const {
@@ -190,7 +190,7 @@ void ClientConversation::HandleReply(const ServerReply& reply, bool out_empty) {
     case State::kBodyEnd: HandleMessageReply(reply, out_empty); return EndPointlessMessage();
     case State::kReset: return HandleResetReply(reply);
     case State::kQuit: state_ = State::kClosed; return;
-    case State::kReady: return Fail("the peer spoke unasked");
+    case State::kReady: return Fail("4.5.0", "the peer spoke unasked");
     case State::kClosed: return;
   }
 }
@@ -211,7 +211,7 @@ void ClientConversation::HandleHelloReply(const ServerReply& reply) {
 void ClientConversation::HandleMessageReply(const ServerReply& reply, bool out_empty) {
   if (all_answered()) {
     if (state_ == State::kBody && !chunked()) return HandleEarlyReply(reply);
-    return Fail("the peer spoke unasked");
+    return Fail("4.5.0", "the peer spoke unasked");
   }
   const size_t step = answered_step_count_++;
   if (step < data_step()) return HandleEnvelopeReply(step, reply);
@@ -244,7 +244,7 @@ void ClientConversation::HandleDataReply(const ServerReply& reply) {
     return;
   }
   // RFC 2033 4.2 forbids it: nobody can say how many replies the dot would have.
-  if (for_nobody && lmtp()) return Fail("the peer wants a message that is for nobody");
+  if (for_nobody && lmtp()) return Fail("4.5.0", "the peer wants a message that is for nobody");
   // RFC 2920 3.1: with nobody accepted the message is empty, and what comes of it concerns nobody.
   pointless_ = false;
   state_ = State::kBody;
@@ -310,20 +310,20 @@ void ClientConversation::CheckLimits() {
   for (size_t i = 0; i < message_.recipients.size(); ++i) {
     const std::string_view address = message_.recipients[i].address;
     if (too_large) {
-      RefuseLocally(i, 552, "5.3.4",
+      RefuseLocally(i, "5.3.4",
                     absl::StrCat("the message is larger than the peer's limit of ", offers_.message_size_max));
     } else if (HasControlByte(address) || HasControlByte(head.sender)) {
-      RefuseLocally(i, 553, "5.1.3", "the address holds a control byte");
+      RefuseLocally(i, "5.1.3", "the address holds a control byte");
     } else if (!offers_.utf8 && (HasEightBit(head.sender) || HasEightBit(address))) {
-      RefuseLocally(i, 553, "5.6.7", "the address needs SMTPUTF8, which the peer does not offer");
+      RefuseLocally(i, "5.6.7", "the address needs SMTPUTF8, which the peer does not offer");
     } else if (eight_bit) {
-      RefuseLocally(i, 554, "5.6.3", "the message needs 8BITMIME, which the peer does not offer");
+      RefuseLocally(i, "5.6.3", "the message needs 8BITMIME, which the peer does not offer");
     }
   }
 }
 
-void ClientConversation::RefuseLocally(size_t index, uint16_t code, std::string_view enhanced, std::string_view text) {
-  results_.Refuse(index, {.code = code, .enhanced = std::string(enhanced), .text = std::string(text)});
+void ClientConversation::RefuseLocally(size_t index, std::string_view enhanced, std::string_view text) {
+  results_.Refuse(index, {.code = 0, .enhanced = std::string(enhanced), .text = std::string(text)});
 }
 
 void ClientConversation::ChooseRecipients() {
@@ -423,6 +423,8 @@ void ClientConversation::Fail(const ServerReply& reply) {
   deadline_ = kNever;
 }
 
-void ClientConversation::Fail(std::string_view text) { Fail(ServerReply{.code = 0, .text = std::string(text)}); }
+void ClientConversation::Fail(std::string_view enhanced, std::string_view text) {
+  Fail(ServerReply{.code = 0, .enhanced = std::string(enhanced), .text = std::string(text)});
+}
 
 }  // namespace postern

@@ -74,7 +74,8 @@ class ClientConversation {
   // follows.
   void AbandonBody(std::string_view why);
 
-  // From outside; kClose follows. Recipients without a result are deferred, `why` tells the reason.
+  // From outside; kClose follows. Recipients without a result are deferred; the reason, as any that is not the peer's
+  // own, has no code (ServerReply), but one of RFC 3463.
   void HandleTimeout();
   void HandleDisconnect(std::string_view why);
 
@@ -138,7 +139,7 @@ class ClientConversation {
   void HandleResetReply(const ServerReply& reply);
 
   void CheckLimits();
-  void RefuseLocally(size_t index, uint16_t code, std::string_view enhanced, std::string_view text);
+  void RefuseLocally(size_t index, std::string_view enhanced, std::string_view text);
   void ChooseRecipients();
 
   void WriteOutput(RingBuffer& out, MonotonicTime now);
@@ -149,7 +150,7 @@ class ClientConversation {
   void EndPointlessMessage();
   void FinishMessage();
   void Fail(const ServerReply& reply);
-  void Fail(std::string_view text);
+  void Fail(std::string_view enhanced, std::string_view text);
   void SetDeadline(MonotonicTime now);
 
   const ClientPolicy* policy_ = nullptr;

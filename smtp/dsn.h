@@ -41,7 +41,7 @@ struct ReportedStatus {
   std::string_view orcpt = {};    // as in the envelope
   ReportedAction action = ReportedAction::kFailed;
   std::string_view note = {};    // the last reply or reason, as it is noted: smtp/noted_reply.h
-  std::string_view remote = {};  // the server that gave the reply; empty when it is not known
+  std::string_view remote = {};  // the server that was spoken with, by name or as "[192.0.2.1]"; empty for none
   WallTime last_attempt = {};    // zero when it is not known
   WallTime retry_until = {};     // kDelayed: when it will be given up; zero when it is not known
 };

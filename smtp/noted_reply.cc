@@ -16,9 +16,12 @@ NotedReply ReadNote(std::string_view note) {
   reply.text = note;
   const bool has_code = note.size() >= 3 && note[0] >= '2' && note[0] <= '5' && IsDigit(note[1]) && IsDigit(note[2]) &&
                         (note.size() == 3 || note[3] == ' ');
-  if (!has_code) return reply;
-  reply.code = static_cast<uint16_t>((note[0] - '0') * 100 + (note[1] - '0') * 10 + (note[2] - '0'));
-  if (note.size() > 4) reply.enhanced = EnhancedCodePrefix(reply.code, note.substr(4));
+  if (has_code) {
+    reply.code = static_cast<uint16_t>((note[0] - '0') * 100 + (note[1] - '0') * 10 + (note[2] - '0'));
+    if (note.size() > 4) reply.enhanced = EnhancedCodePrefix(reply.code, note.substr(4));
+  } else if (!note.empty() && (note[0] == '2' || note[0] == '4' || note[0] == '5')) {
+    reply.enhanced = EnhancedCodePrefix(static_cast<uint16_t>((note[0] - '0') * 100), note);
+  }
   return reply;
 }
 

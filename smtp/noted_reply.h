@@ -1,7 +1,8 @@
 // NotedReply is the last word on a recipient as the log keeps it, read back: a server's reply, or a reason of our own.
 //
-// A plain value of views into the note. "550 5.1.1 no such user" is a reply; "cannot connect" is ours; and a recipient
-// that was given up when its time was over has kExpiredPrefix before either.
+// A plain value of views into the note. "550 5.1.1 no such user" is a reply; "5.3.4 the message is too large" is ours,
+// for only a peer's words begin with a code of three digits; and a recipient that was given up when its time was over
+// has kExpiredPrefix before either.
 
 #ifndef POSTERN_SMTP_NOTED_REPLY_H_
 #define POSTERN_SMTP_NOTED_REPLY_H_

@@ -19,7 +19,7 @@ namespace postern {
 
 // RFC 5321 4.2, with the code of RFC 3463 taken out of the text.
 struct ServerReply {
-  uint16_t code = 0;       // 200 to 599; 0 when no reply came and the text is our own
+  uint16_t code = 0;       // 200 to 599; 0 when these are no words of the peer, but our own
   std::string enhanced{};  // "5.1.1"; empty when there was none, or one of another class than the code's
   std::string text{};      // the lines without their codes, '\n' between them
 

@@ -135,6 +135,7 @@ TEST_F(CourierTest, WhatWasDeliveredStaysDeliveredWhenTheRestFindsNobody) {
   EXPECT_EQ(fates,
             (std::vector<Fate>{Fate::kDelivered, Fate::kDelivered, Fate::kDeferred, Fate::kDeferred, Fate::kDeferred}));
   EXPECT_EQ(attempt.results[4].reply.code, 421);
+  EXPECT_EQ(attempt.remote, "[127.0.0.1]");
   EXPECT_EQ(ends_[0], AttemptEnd::kAnswered);
   RunUntilClosed();
 }
@@ -220,6 +221,7 @@ TEST_F(CourierTest, LmtpOverAUnixSocketHasAResultForEachRecipient) {
     EXPECT_EQ(FateOf(attempt, 2), Fate::kDeferred);
     EXPECT_EQ(attempt.results[2].reply.enhanced, "4.2.2");
     EXPECT_EQ(attempt.host, absl::StrCat("unix:", path));
+    EXPECT_EQ(attempt.remote, "") << "nobody elsewhere knows our file system";
   }
   RunUntilClosed();
   EXPECT_EQ(server.connection_count, 1);

@@ -91,6 +91,9 @@ TEST(ReportDuty, FailuresHaveTypes) {
       {"421 bye", FailureType::kHost},
       {"521 no mail here", FailureType::kHost},
       {"cannot connect", FailureType::kHost},
+      {"5.1.2 there is no domain", FailureType::kAddress},
+      {"5.3.4 too large for the peer", FailureType::kContent},
+      {"5.4.6 it loops back to us", FailureType::kLoop},
       {"", FailureType::kHost},
   };
   for (const Case& c : kCases) EXPECT_EQ(FailureTypeOf(c.note), c.type) << c.note;

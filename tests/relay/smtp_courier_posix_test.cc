@@ -111,6 +111,7 @@ TEST_F(CourierTest, TriesTheNextExchangeInTheSameAttempt) {
   const Attempt& attempt = Send(Mx(port), {.domain = "example.org"});
   EXPECT_TRUE(AllDelivered(attempt));
   EXPECT_EQ(attempt.host, absl::StrCat("127.0.0.7:", port));
+  EXPECT_EQ(attempt.remote, "good");
   EXPECT_EQ(Count(DeliveryEventKind::kConnectFailed), 6);
   EXPECT_EQ(ends_[0], AttemptEnd::kAnswered);
   RunUntilClosed();
@@ -157,6 +158,8 @@ TEST_F(CourierTest, WhatOneSaidIsWorthMoreThanThatTheOthersAreSilent) {
     EXPECT_EQ(FateOf(attempt, i), Fate::kDeferred);
     EXPECT_EQ(attempt.results[i].reply.code, 451);
   }
+  EXPECT_EQ(attempt.host, At(busy).ToString());
+  EXPECT_EQ(attempt.remote, "[127.0.0.1]");
   EXPECT_EQ(ends_[0], AttemptEnd::kAnswered) << "the destination is not down";
   EXPECT_TRUE(courier_->closed());
 }
@@ -199,6 +202,9 @@ TEST_F(CourierTest, WhenNobodyAnswersTheDestinationIsUnreachable) {
   EXPECT_EQ(FateOf(attempt), Fate::kDeferred);
   EXPECT_EQ(ends_[0], AttemptEnd::kUnreachable);
   EXPECT_TRUE(absl::StrContains(attempt.results[0].reply.text, "refused")) << attempt.results[0].reply.text;
+  EXPECT_EQ(attempt.results[0].reply.enhanced, "4.4.1");
+  EXPECT_NE(attempt.host, "");
+  EXPECT_EQ(attempt.remote, "") << "nobody spoke";
   EXPECT_TRUE(courier_->closed());
 }
 
@@ -208,7 +214,9 @@ TEST_F(CourierTest, WhatDnsSaysOfADomain) {
   Open();
   const Route& route = Mx(25);
   EXPECT_EQ(FateOf(Send(route, {.domain = "null.example"})), Fate::kRefused);
-  EXPECT_EQ(attempts_[0]->results[0].reply.code, 556);
+  EXPECT_EQ(attempts_[0]->results[0].reply.code, 0);
+  EXPECT_EQ(attempts_[0]->results[0].reply.enhanced, "5.1.10");
+  EXPECT_EQ(attempts_[0]->remote, "");
   EXPECT_EQ(ends_[0], AttemptEnd::kAnswered);
   EXPECT_TRUE(events_.empty()) << "the relay tells of recipients that are refused";
   EXPECT_EQ(FateOf(Send(route, {.domain = "ill.example"})), Fate::kDeferred);

@@ -158,6 +158,8 @@ TEST(Dsn, StatusIsOfTheClassOfTheAction) {
       {ReportedAction::kFailed, "expired: no connection", "4.4.7"},
       {ReportedAction::kFailed, "no connection", "5.0.0"},
       {ReportedAction::kFailed, "", "5.0.0"},
+      {ReportedAction::kFailed, "5.3.4 too large for the peer", "5.3.4"},
+      {ReportedAction::kDelayed, "4.4.2 timed out", "4.4.2"},
       {ReportedAction::kDelayed, "451 4.3.2 busy", "4.3.2"},
       {ReportedAction::kDelayed, "no connection", "4.0.0"},
       {ReportedAction::kDelivered, "250 2.1.5 ok", "2.1.5"},
@@ -170,6 +172,16 @@ TEST(Dsn, StatusIsOfTheClassOfTheAction) {
     report.recipients[0].note = c.note;
     EXPECT_EQ(StatusOf(report).Value("Status"), c.status) << c.note;
   }
+}
+
+TEST(Dsn, OurOwnWordsAreNobodyElses) {
+  Report report = Failure();
+  report.recipients[0].note = "5.3.4 it is larger than the peer's limit";
+  const ReadFields status = StatusOf(report);
+  EXPECT_EQ(status.Value("Remote-MTA"), "dns; mail.far.example") << "it was spoken with";
+  EXPECT_EQ(status.Value("Diagnostic-Code"), "X-Postern; 5.3.4 it is larger than the peer's limit");
+  EXPECT_FALSE(absl::StrContains(Read(report).people(), "said:"));
+  EXPECT_TRUE(absl::StrContains(Read(report).people(), "\r\n    5.3.4 it is larger"));
 }
 
 TEST(Dsn, WhatExpiredKeepsItsLastReply) {

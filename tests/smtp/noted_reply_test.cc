@@ -22,8 +22,20 @@ TEST(NotedReply, KnowsWhatExpired) {
   EXPECT_TRUE(ReadNote("expired: ").expired);
 }
 
+TEST(NotedReply, AReasonOfOurOwnMaySayItsKind) {
+  for (const char* note : {"5.3.4 the message is too large", "expired: 5.3.4 the message is too large"}) {
+    const NotedReply reply = ReadNote(note);
+    EXPECT_EQ(reply.code, 0);
+    EXPECT_EQ(reply.enhanced, "5.3.4");
+    EXPECT_EQ(reply.text, "5.3.4 the message is too large");
+  }
+  EXPECT_EQ(ReadNote("4.4.2").enhanced, "4.4.2");
+  EXPECT_EQ(ReadNote("5.1.10 null.example takes no mail").enhanced, "5.1.10");
+}
+
 TEST(NotedReply, AReasonOfOurOwnHasNoCode) {
-  for (const char* note : {"", "cannot connect", "55", "5500 x", "192.0.2.1 is silent", "650 x", "150 x", "550-x"}) {
+  for (const char* note : {"", "cannot connect", "55", "5500 x", "192.0.2.1 is silent", "4.4.2.1 is silent", "3.1.1 x",
+                           "5.1 x", "650 x", "150 x", "550-x"}) {
     EXPECT_EQ(ReadNote(note).code, 0) << note;
     EXPECT_EQ(ReadNote(note).enhanced, "") << note;
     EXPECT_EQ(ReadNote(note).text, note);

@@ -143,7 +143,7 @@ TEST(ClientChunks, NoPeerHasAChunkThatWasNotSaidYet) {
   }
   const Play unasked(After(kByStep, {{"MAIL", "250 ok"}, {"RCPT", "250 ok\r\n250 and more"}}), {Large()});
   EXPECT_TRUE(unasked.closed);
-  EXPECT_EQ(unasked.results, "deferred 0  the peer spoke unasked\n");
+  EXPECT_EQ(unasked.results, "deferred 0 4.5.0 the peer spoke unasked\n");
 }
 
 TEST(ClientChunks, WhateverStageBreaksTheRecipientIsDeferred) {

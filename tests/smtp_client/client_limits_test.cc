@@ -37,11 +37,11 @@ const std::vector<std::string> kThree = {"a@one.example", "b@two.example", "c@ON
 
 TEST(ClientLimits, KnowsWhatThePeerCannotTake) {
   const std::vector<Turn> script = After("250-x\r\n250 SIZE 10", {});
-  EXPECT_EQ(PlayAllCuts(script, {{}}).results, "refused 552 5.3.4 the message is larger than the peer's limit of 10\n");
+  EXPECT_EQ(PlayAllCuts(script, {{}}).results, "refused 0 5.3.4 the message is larger than the peer's limit of 10\n");
   EXPECT_EQ(PlayAllCuts(script, {{.recipients = {"j\xc3\xb6@there.example"}, .body = "x"}}).results,
-            "refused 553 5.6.7 the address needs SMTPUTF8, which the peer does not offer\n");
+            "refused 0 5.6.7 the address needs SMTPUTF8, which the peer does not offer\n");
   EXPECT_EQ(PlayAllCuts(script, {{.recipients = {"j\r\nDATA@there.example"}, .body = "x"}}).results,
-            "refused 553 5.1.3 the address holds a control byte\n");
+            "refused 0 5.1.3 the address holds a control byte\n");
 }
 
 TEST(ClientLimits, LeavesOffersAloneThatItIsNotToUse) {
@@ -79,7 +79,7 @@ TEST(ClientLimits, AnEightBitBodyIsReturnedWhereTheRouteSaysSo) {
   EXPECT_EQ(PlayAllCuts(good, {sample}, policy).results, "delivered 250  ok\n") << "it goes as it is";
   policy.eight_bit = EightBit::kBounce;
   EXPECT_EQ(PlayAllCuts(After("250 x", {}), {sample}, policy).results,
-            "refused 554 5.6.3 the message needs 8BITMIME, which the peer does not offer\n");
+            "refused 0 5.6.3 the message needs 8BITMIME, which the peer does not offer\n");
   EXPECT_EQ(PlayAllCuts(Through("250-x\r\n250 8BITMIME", {"250 ok"}), {sample}, policy).results, "delivered 250  ok\n");
   EXPECT_EQ(PlayAllCuts(good, {{}}, policy).results, "delivered 250  ok\n") << "seven bits need nothing";
 }

@@ -56,8 +56,8 @@ TEST(ClientLmtp, WhoHasNoAnswerIsDeferred) {
   EXPECT_EQ(PlayAllCuts(FourRecipients("250 a\r\n421 4.3.2 bye\r\n250 d"), {kFour}, Lmtp()).results,
             answered + "deferred 421 4.3.2 bye\nrefused 550  no\ndeferred 421 4.3.2 bye\n");
   EXPECT_EQ(PlayAllCuts(FourRecipients("250 a\r\nnonsense"), {kFour}, Lmtp()).results,
-            absl::StrCat(answered, "deferred 0  the peer's reply is not SMTP, or has no end\nrefused 550  no\n",
-                         "deferred 0  the peer's reply is not SMTP, or has no end\n"));
+            absl::StrCat(answered, "deferred 0 4.5.0 the peer's reply is not SMTP, or has no end\nrefused 550  no\n",
+                         "deferred 0 4.5.0 the peer's reply is not SMTP, or has no end\n"));
   Play silent(FourRecipients("250 a"), {kFour}, {}, Lmtp());
   EXPECT_EQ(silent.results, "");
   EXPECT_EQ(silent.conversation.deadline() - kPlayStart, ClientTimeouts{}.body_end);
