@@ -123,8 +123,10 @@ def bench():
 def end_to_end():
     if not (ROOT / "tests/e2e").exists():
         return
+    programs = build(["//gateway:postern", "//bench/load:load"], "release")
     tools = {
-        "POSTERN": build(["//gateway:postern"], "release")["//gateway:postern"],
+        "POSTERN": programs["//gateway:postern"],
+        "POSTERN_LOAD": programs["//bench/load:load"],
         "SMTP_SOURCE": CACHE / "bin/smtp-source",
         "SMTP_SINK": CACHE / "bin/smtp-sink",
         "NODE_PATH": CACHE / "node_modules",

@@ -55,12 +55,13 @@ void IdleHolder::Receive(Idle& idle) {
   idle.holder->reactor_.Start(idle.recv_op);
 }
 
-// A greeting that is no 2xx, and anything but silence afterwards, is a server that does not want it.
+// The first byte of the greeting says whether we are welcome; whatever else the server has to say, only its end counts.
 void IdleHolder::HandleReceived(Idle& idle) {
   IdleHolder& holder = *idle.holder;
   if (idle.state == Idle::State::kClosing) return;
-  const bool welcome = idle.recv_op.error == NetError::kNone && idle.recv_op.result > 0 && idle.room[0] == '2';
-  if (idle.state == Idle::State::kHeld || !welcome) return holder.Close(idle);
+  if (idle.recv_op.error != NetError::kNone || idle.recv_op.result <= 0) return holder.Close(idle);
+  if (idle.state == Idle::State::kHeld) return Receive(idle);
+  if (idle.room[0] != '2') return holder.Close(idle);
   idle.state = Idle::State::kHeld;
   holder.reactor_.timers().Disarm(idle.timer);
   ++holder.held_count_;

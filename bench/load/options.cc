@@ -1,6 +1,8 @@
 #include "bench/load/options.h"
 
-#include <algorithm>
+#include <limits>
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "CLI/CLI.hpp"
@@ -20,22 +22,9 @@ constexpr size_t kThreadCountMax = 256;
 constexpr double kRateMax = 1e7;
 constexpr size_t kRecipientCountMax = 100'000;
 
-// An option whose value is read by `parse`, which returns nothing for what it does not understand.
-template <typename T>
-CLI::Option* AddParsed(CLI::App& app, const std::string& name, const std::string& about, T& value,
-                       std::optional<T> (*parse)(std::string_view), const std::string& wanted) {
-  const auto read = [&value, parse, name, wanted](const std::string& text) {
-    const std::optional<T> parsed = parse(text);
-    if (!parsed) throw CLI::ValidationError(name, absl::StrCat("\"", text, "\" is not ", wanted));
-    value = *parsed;
-  };
-  return app.add_option_function<std::string>(name, read, about);
-}
-
-CLI::Option* AddDuration(CLI::App& app, const std::string& name, const std::string& about, Duration& value) {
-  return AddParsed<Duration>(app, name, about, value, ParseDuration, "a time, as 30, 30s, 500ms or 2m")
-      ->type_name("TIME");
-}
+// What is right, by the type that the help names.
+const std::map<std::string, const char*> kWanted = {{"TIME", "a time, as 30, 30s, 500ms or 2m"},
+                                                    {"SIZE", "a size, as 1000, 24k or 4k:90,1m:10"}};
 
 // What one option alone cannot tell; empty when all is well.
 std::string Contradiction(const LoadOptions& options) {
@@ -67,63 +56,90 @@ class OptionParser {
     } catch (const CLI::ParseError& error) {
       return app_.exit(error) == 0 ? kExitOk : kExitUsage;
     }
+    options_.pipelining = !no_pipelining_;
+    options_.chunking = !no_bdat_;
     if (mail_like_) options_.mix = *Mix::Parse(Mix::kMailLike);
     if (options_.message_count == 0 && options_.duration == Duration::zero()) options_.duration = kDurationDefault;
     return options_;
   }
 
  private:
+  // The group that options are added to, by the name that the help has for it.
+  void Group(std::string name) { group_ = std::move(name); }
+
+  template <typename T>
+  CLI::Option& Add(const std::string& name, T& value, const std::string& type, const std::string& about) {
+    return *app_.add_option(name, value, about)->type_name(type)->group(group_);
+  }
+  template <typename T>
+  void AddNumber(const std::string& name, T& value, T least, T most, const std::string& about) {
+    Add(name, value, "N", about).check(CLI::Range(least, most).description(""));
+  }
+  // One that `parse` reads, which returns nothing for what it does not understand.
+  template <typename T>
+  CLI::Option& AddParsed(const std::string& name, T& value, std::optional<T> (*parse)(std::string_view),
+                         const std::string& type, const std::string& about) {
+    const auto read = [&value, parse, name, type](const std::string& text) {
+      const std::optional<T> parsed = parse(text);
+      if (!parsed) throw CLI::ValidationError(name, absl::StrCat("\"", text, "\" is not ", kWanted.at(type)));
+      value = *parsed;
+    };
+    return *app_.add_option_function<std::string>(name, read, about)->type_name(type)->group(group_);
+  }
+  void AddDuration(const std::string& name, Duration& value, const std::string& about) {
+    AddParsed<Duration>(name, value, ParseDuration, "TIME", about);
+  }
+  CLI::Option& AddFlag(const std::string& name, bool& value, const std::string& about) {
+    return *app_.add_flag(name, value, about)->group(group_);
+  }
+
   void AddLoad() {
-    CLI::Option_group& load = *app_.add_option_group("The load");
-    load.add_option("-c,--connections", options_.connection_count, "At a time; 10")
-        ->check(CLI::Range(size_t{1}, kConnectionCountMax));
-    load.add_option("-m,--messages", options_.message_count, "End after so many; behind the warm-up");
-    AddDuration(load, "-d,--duration", "End after this time; 10 s unless --messages says when", options_.duration);
-    AddDuration(load, "--warm-up", "Load the server for so long before anything counts", options_.warm_up);
-    load.add_option("--rate", options_.rate, "Open loop: begin so many messages a second, come what may")
-        ->check(CLI::Range(0.001, kRateMax));
-    load.add_option("--idle", options_.idle_count, "Hold so many connections more, which say nothing")
-        ->check(CLI::Range(size_t{0}, kConnectionCountMax));
-    load.add_option("--sources", options_.source_count, "Come from so many addresses, 127.0.0.1 and on")
-        ->check(CLI::Range(size_t{1}, kSourceCountMax));
-    load.add_option("--threads", options_.thread_count, "Reactors that make the load; 1")
-        ->check(CLI::Range(size_t{1}, kThreadCountMax));
+    Group("The load");
+    AddNumber("-c,--connections", options_.connection_count, size_t{1}, kConnectionCountMax, "At a time; 10");
+    Add("-m,--messages", options_.message_count, "N", "End after so many, behind the warm-up");
+    AddDuration("-d,--duration", options_.duration, "End after this time; 10 s unless --messages says when");
+    AddDuration("--warm-up", options_.warm_up, "Load the server for so long before anything counts");
+    AddNumber("--rate", options_.rate, 0.001, kRateMax, "Open loop: begin so many messages a second, come what may");
+    AddNumber("--idle", options_.idle_count, size_t{0}, kConnectionCountMax,
+              "Hold so many connections more, which say nothing");
+    AddNumber("--sources", options_.source_count, size_t{1}, kSourceCountMax,
+              "Come from so many addresses, 127.0.0.1 and on");
+    AddNumber("--threads", options_.thread_count, size_t{1}, kThreadCountMax, "Reactors that make the load; 1");
   }
 
   void AddMessages() {
-    CLI::Option_group& messages = *app_.add_option_group("The messages");
-    CLI::Option& size =
-        *AddParsed<Mix>(messages, "-s,--size", "Of each, header and all: 4k; or several with weights: 4k:90,1m:10",
-                        options_.mix, Mix::Parse, "a size, as 1000, 24k or 4k:90,1m:10")
-             ->type_name("SIZE");
-    messages.add_flag("--mix", mail_like_, absl::StrCat("Sizes as mail has them: ", Mix::kMailLike))->excludes(&size);
-    messages.add_option("-r,--recipients", options_.recipient_count, "Of each message; 1")
-        ->check(CLI::Range(size_t{1}, kRecipientCountMax));
-    messages.add_option("--from", options_.from, "The sender; load@load.example");
-    messages.add_option("--to", options_.to, "The recipient; several are numbered: load1@..., load2@...");
+    Group("The messages");
+    CLI::Option& size = AddParsed<Mix>("-s,--size", options_.mix, Mix::Parse, "SIZE",
+                                       "Of each, header and all: 4k; or several with weights: 4k:90,1m:10");
+    AddFlag("--mix", mail_like_, absl::StrCat("Sizes as mail has them: ", Mix::kMailLike)).excludes(&size);
+    AddNumber("-r,--recipients", options_.recipient_count, size_t{1}, kRecipientCountMax, "Of each message; 1");
+    Add("--from", options_.from, "ADDRESS", "The sender; load@load.example");
+    Add("--to", options_.to, "ADDRESS", "The recipient; several are numbered: load1@..., load2@...");
   }
 
   void AddConversation() {
-    CLI::Option_group& conversation = *app_.add_option_group("The conversation");
-    conversation.add_option("--messages-per-connection", options_.messages_per_connection,
-                            "1: a new connection for each message; 0, unless said: connections are kept");
-    conversation.add_flag("--no-pipelining{false}", options_.pipelining, "Wait for each reply although it is offered");
-    conversation.add_flag("--no-bdat{false}", options_.chunking, "DATA although CHUNKING is offered");
-    AddDuration(conversation, "--timeout", "For a connection, and for each reply; 30 s", options_.timeout);
+    Group("The conversation");
+    Add("--messages-per-connection", options_.messages_per_connection, "N",
+        "1: a new connection for each message; without it, connections are kept");
+    AddFlag("--no-pipelining", no_pipelining_, "Wait for each reply although PIPELINING is offered");
+    AddFlag("--no-bdat", no_bdat_, "DATA although CHUNKING is offered");
+    AddDuration("--timeout", options_.timeout, "For a connection, and for each reply; 30 s");
   }
 
   void AddOutput() {
-    CLI::Option_group& output = *app_.add_option_group("What is told");
-    output.add_option("--pid", options_.pid, "The server's: tells its CPU and memory, with those of its children")
-        ->check(CLI::PositiveNumber);
-    output.add_flag("--json", options_.json, "The result for programs, instead of text");
-    output.add_option("--report", options_.report_file, "The result with plots, as a page that needs no network")
-        ->type_name("FILE.html");
+    Group("What is told");
+    AddNumber("--pid", options_.pid, int64_t{1}, std::numeric_limits<int64_t>::max(),
+              "The server's: tells its CPU and memory, with those of its children");
+    AddFlag("--json", options_.json, "The result for programs, instead of text");
+    Add("--report", options_.report_file, "FILE", "The result with plots, as an HTML page that needs no network");
   }
 
   CLI::App app_{"Loads any SMTP server, and tells how fast it is.", "load"};
   LoadOptions options_;
+  std::string group_;
   bool mail_like_ = false;  // --mix
+  bool no_pipelining_ = false;
+  bool no_bdat_ = false;
 };
 
 }  // namespace

@@ -161,7 +161,8 @@ void Session::FinishMessage(MonotonicTime now) {
   said_ = false;
   takes_no_more_ = conversation_.refused_another_message();
   const bool kept = connection_message_count_ > 1;
-  if (kept && !on_again_ && (takes_no_more_ || conversation_.failed_before_mail())) {
+  const bool elsewhere = takes_no_more_ || conversation_.failed_before_mail();
+  if (kept && elsewhere && !on_again_ && !context_.plan.stopped()) {
     on_again_ = true;
     return;
   }
@@ -301,7 +302,8 @@ void Session::HandleClosed() {
   in_.Consume(in_.size());
   out_.Consume(out_.size());
   const MonotonicTime now = context_.clock.Monotonic();
-  if (in_hand_) return Connect(now);
+  if (in_hand_ && !context_.plan.stopped()) return Connect(now);
+  if (in_hand_) FailMessage({.code = 0, .text = "interrupted"}, now);
   if (nobody_answered_ && !context_.plan.Over(now)) return Rest(now);
   state_ = State::kFree;
   Offer(now);

@@ -72,8 +72,10 @@ void Worker::Abort() {
 void Worker::Turn(Duration sleep_max) {
   const MonotonicTime now = clock_.Monotonic();
   if (begun_ || plan_.stopped()) HandOut(now);
+  WindUp();
   if (done_) return;
   reactor_.Turn(std::clamp(NextDue() - now, Duration::zero(), sleep_max));
+  WindUp();
 }
 
 MonotonicTime Worker::NextDue() {
@@ -97,13 +99,6 @@ void Worker::HandOut(MonotonicTime now) {
     if (session.available()) HandleAvailable(session);
   }
   if (!ended_ && plan_.Over(now)) End(now);
-  if (!ended_ || !AllFree()) return;
-  if (!idle_stopped_) {
-    idle_stopped_ = true;
-    idle_held_count_ = idle_.held_count();
-    idle_.Stop();
-  }
-  done_ = idle_.closed();
 }
 
 std::optional<Assignment> Worker::TakeAssignment(MonotonicTime now) {
@@ -130,6 +125,17 @@ void Worker::End(MonotonicTime now) {
   ended_ = true;
   if (begun_ && !plan_.all_taken()) CountUnsent(std::min(now, plan_.end()));
   for (Session& session : sessions_) session.Leave();
+}
+
+// Idle connections are held for as long as there is any load.
+void Worker::WindUp() {
+  if (!ended_ || !AllFree()) return;
+  if (!idle_stopped_) {
+    idle_stopped_ = true;
+    idle_held_count_ = idle_.held_count();
+    idle_.Stop();
+  }
+  done_ = idle_.closed();
 }
 
 // What was due before the end and is not begun counts as if it were begun and answered then: less than the truth, but

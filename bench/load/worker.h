@@ -72,6 +72,7 @@ class Worker final : private SessionOwner {
   SessionContext MakeContext(const Clock& clock);
   void HandOut(MonotonicTime now);
   void End(MonotonicTime now);
+  void WindUp();
   void CountUnsent(MonotonicTime end);
   bool AllFree() const;
 
