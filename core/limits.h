@@ -61,6 +61,13 @@ inline constexpr uint32_t kMessagesPerConnectionMaxDefault = 100;
 inline constexpr uint64_t kReturnSizeMaxDefault = 64ull * 1024;  // a report is for reading; the sender has the message
 inline constexpr size_t kBufferMemoryMaxDefault = 256ull * 1024 * 1024;
 
+// What one recipient adds to a record of the log at most: NOTIFY, address and ORCPT in the envelope (core/envelope.h),
+// and, in a record that moves the message, his state and the last reply (store/outcome.h), as long as a reply line. No
+// record spans two segments, so the configuration holds all recipients of a message to half of one. The other half is
+// more than enough for the rest: the positions of 64 Ki fragments (2 GiB), the last of them, and who sent it.
+inline constexpr size_t kRecipientRecordSizeMax = 1 + 2 + (kPathSizeMax - 2) + 2 + kOrcptSizeMax  // the envelope
+                                                  + 17 + kReplyLineSizeMax;                       // the outcome
+
 // The log: a segment is a file, written once from its start to its end and then recycled.
 inline constexpr uint32_t kSegmentSizeDefault = 64u * 1024 * 1024;
 

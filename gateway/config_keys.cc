@@ -103,7 +103,8 @@ Keys LimitsKeys() {
       Row("limits", "message_size", At(&C::limits, &L::message_size), Size(1024, 2 * kGiB), R"("100MiB")",
           "The largest message; SIZE tells it to clients."),
       Row("limits", "recipients", At(&C::limits, &L::recipients), Count(1, 100'000), "5000",
-          "Recipients of a message."),
+          "Recipients of a message. Half of store.segment_size must hold what the log may note about them, 1288 bytes "
+          "about each."),
       Row("limits", "connections", At(&C::limits, &L::connections), Count(1, 1'000'000), "2000",
           "Inbound connections at once."),
       Row("limits", "connections_per_address", At(&C::limits, &L::connections_per_address), Count(1, 1'000'000), "20",

@@ -6,11 +6,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "core/domain_table.h"
+#include "core/limits.h"
 #include "gateway/config_codec.h"
 #include "gateway/config_keys.h"
 #include "gateway/config_mistakes.h"
+#include "gateway/config_text.h"
 #include "gateway/route_keys.h"
 #include "gateway/route_reader.h"
+#include "smtp/address.h"
 
 namespace postern {
 namespace {
@@ -31,6 +34,7 @@ class FileReader {
     if (const toml::node* routes = root.get(kRouteSection)) ReadRoutes(*routes, config_, mistakes_);
     if (const toml::node* listen = root.get("listen")) CheckListen(*listen);
     CheckRouted(root);
+    CheckRecipients(root);
   }
 
  private:
@@ -124,6 +128,28 @@ class FileReader {
     check_address("postmaster", config_.reports.postmaster);
     check_address("copy_to", config_.reports.copy_to);
   }
+
+  // A message whose recipients fit no record could be taken, and nothing that becomes of them could be noted.
+  void CheckRecipients(const toml::table& root) {
+    const toml::node_view<const toml::node> recipients = root["limits"]["recipients"];
+    if (!recipients) return;  // so many as there are by default fit the smallest segment
+    const uint64_t room = config_.store.segment_size / 2;
+    const uint64_t size = config_.limits.recipients * kRecipientRecordSizeMax;
+    if (size <= room) return;
+    const toml::node_view<const toml::node> segment_size = root["store"]["segment_size"];
+    const std::string where =
+        segment_size ? absl::StrCat("line ", segment_size.node()->source().begin.line) : "its default";
+    mistakes_.Add(
+        recipients.node()->source(),
+        absl::StrCat("key \"limits.recipients\": the log may have to note ", RoundedUp(size),
+                     " about so many in one record, which is more than half of store.segment_size (",
+                     FormatSize(config_.store.segment_size), ", ", where, "): must be at most ",
+                     room / kRecipientRecordSizeMax, ", or store.segment_size at least ", Quoted(RoundedUp(2 * size))));
+  }
+
+  static std::string RoundedUp(uint64_t size) { return absl::StrCat((size + kMiB - 1) / kMiB, "MiB"); }
+
+  static constexpr uint64_t kMiB = 1 << 20;
 
   Config& config_;
   ConfigMistakes& mistakes_;

@@ -134,6 +134,12 @@ TEST(ConfigTest, EverySectionIsRead) {
   EXPECT_EQ(config.routes[2].match, "#one.example");
 }
 
+TEST(ConfigTest, ManyRecipientsNeedLargeSegments) {
+  Good("[store]\nsegment_size = \"4MiB\"");  // with the default
+  Good("[store]\nsegment_size = \"4MiB\"\n[limits]\nrecipients = 1628");
+  Good("[store]\nsegment_size = \"246MiB\"\n[limits]\nrecipients = 100_000");
+}
+
 struct BadCase {
   std::string_view text;
   std::string_view told;
@@ -192,6 +198,13 @@ constexpr BadCase kBad[] = {
      R"(f:2: key "limits.message_size": must be an integer of bytes or a text with KiB, MiB or GiB, as "50MiB", from )"
      "1KiB to 2GiB"},
     {"[store]\nsegment_size = 5_000_000", R"(f:2: key "store.segment_size": must be a multiple of 4KiB)"},
+    {"[limits]\nrecipients = 100_000",
+     R"(f:2: key "limits.recipients": the log may have to note 123MiB about so many in one record, which is more than )"
+     R"(half of store.segment_size (64MiB, its default): must be at most 26051, or store.segment_size at least )"
+     R"("246MiB")"},
+    {"[store]\nsegment_size = \"4MiB\"\n[limits]\nrecipients = 1629",
+     R"(f:4: key "limits.recipients": the log may have to note 3MiB about so many in one record, which is more than )"
+     R"(half of store.segment_size (4MiB, line 2): must be at most 1628, or store.segment_size at least "5MiB")"},
     {"[timeouts]\ncommand = \"5 parsecs\"",
      R"(f:2: key "timeouts.command": "5 parsecs": must be a text of a whole number with its unit, as "250ms", "30s", )"
      R"("15m", "4h" or "2d", from 1ms to 7d)"},

@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 
+#include "core/envelope.h"
+#include "core/limits.h"
 #include "gtest/gtest.h"
 
 namespace postern {
@@ -59,6 +61,19 @@ TEST(Outcome, ALongReplyIsCut) {
   RecipientOutcome outcome;
   ASSERT_TRUE(reader.Next(outcome));
   EXPECT_EQ(outcome.reply.size(), kOutcomeReplySizeMax);
+}
+
+TEST(Outcome, ARecipientTakesAsMuchAsTheConfigurationReckonsWith) {
+  EnvelopeWriter envelope;
+  envelope.Start({});
+  OutcomeWriter outcome;
+  outcome.Start();
+  const size_t size_before = envelope.bytes().size() + outcome.bytes().size();
+  const std::string address(kPathSizeMax - 2, 'x');
+  const std::string orcpt(kOrcptSizeMax, 'x');
+  envelope.AddRecipient({.address = address, .notify = kNotifyFailure, .orcpt = orcpt});
+  outcome.Add({.recipient = 0, .reply = std::string(kOutcomeReplySizeMax, 'x')});
+  EXPECT_EQ(envelope.bytes().size() + outcome.bytes().size() - size_before, kRecipientRecordSizeMax);
 }
 
 TEST(Outcome, WhatMakesNoSenseEndsTheReading) {
