@@ -29,7 +29,8 @@ enum class HandoffResult : uint8_t {
   kPending,
   kDurable,   // kFragment: written, its memory is free; all others: on stable storage
   kNoRoom,    // the disk is full: nothing was kept, try again later
-  kLost,      // kMove: the message cannot be read where it should be; trying again is of no use
+  kLost,      // trying again is of no use: the record would fit no segment of the log; or kMove, and the message
+              // cannot be read where it should be
   kPoisoned,  // a sync or a write has failed: nothing is accepted until a restart
 };
 

@@ -37,9 +37,10 @@ void SegmentLog::BeginBatch() {
 
 AppendResult SegmentLog::Append(const NewRecord& record, Position& position) {
   if (poisoned_) return AppendResult::kPoisoned;
-  if (dropped_) return AppendResult::kNoRoom;
   const uint64_t size =
       RecordSize(record.head.size(), record.state.size(), record.body.size(), record.fragments.size());
+  if (size + kRecordHeaderSize > options_.segment_size) return AppendResult::kTooLarge;
+  if (dropped_) return AppendResult::kNoRoom;
   if (head_ != nullptr && head_->batch_full()) {
     if (!FlushHead().ok()) return poisoned_ ? AppendResult::kPoisoned : AppendResult::kNoRoom;
   }
@@ -122,10 +123,6 @@ absl::Status SegmentLog::Seal() {
 
 absl::Status SegmentLog::EnsureSpares(size_t count, uint64_t size) {
   const auto fits = [&](const Segment& spare) { return size + kRecordHeaderSize <= spare.size; };
-  if (size + kRecordHeaderSize > options_.segment_size) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(directory_.path(), ": a record of ", size, " bytes; segments have ", options_.segment_size));
-  }
   while (static_cast<size_t>(std::count_if(spares_.begin(), spares_.end(), fits)) < count) {
     if (full_) return error_;
     if (absl::Status status = AddSpare(); !status.ok()) {

@@ -47,7 +47,12 @@ struct NewRecord {
   bool frees_room = false;                  // an outcome, or a part of a move: it may use the last spare segment
 };
 
-enum class AppendResult : uint8_t { kOk, kNoRoom, kPoisoned };
+enum class AppendResult : uint8_t {
+  kOk,
+  kNoRoom,    // the disk is full
+  kTooLarge,  // the record fits no segment, whatever room there is
+  kPoisoned,
+};
 
 // Everything before it is on stable storage.
 using Frontier = Position;
@@ -62,7 +67,7 @@ class SegmentLog {
 
   // Before the first Append() of a batch: room may have come back.
   void BeginBatch();
-  // Gives `record` its place. kNoRoom: nothing was kept.
+  // Gives `record` its place. kNoRoom, kTooLarge: nothing was kept.
   AppendResult Append(const NewRecord& record, Position& position);
   // Writes what was appended. ResourceExhausted: it is forgotten and the log lives on; any other error poisons the log.
   absl::Status Flush();

@@ -123,6 +123,8 @@ HandoffResult StoreWriter::Append(const NewRecord& record, Position& position) {
   switch (log_.Append(record, position)) {
     case AppendResult::kOk: return HandoffResult::kPending;
     case AppendResult::kNoRoom: return HandoffResult::kNoRoom;
+    // No full disk: mail that is smaller is taken, and nobody needs to try this one again.
+    case AppendResult::kTooLarge: return HandoffResult::kLost;
     case AppendResult::kPoisoned: break;
   }
   return HandoffResult::kPoisoned;

@@ -286,6 +286,18 @@ TEST_F(SegmentLogTest, LittleRoomIsUsedInSmallSegments) {
   EXPECT_EQ(Numbers(), (std::vector<uint64_t>{1, 3}));
 }
 
+TEST_F(SegmentLogTest, WhatFitsNoSegmentIsNoFullDisk) {
+  Open();
+  Put(1);
+  // A segment's worth: the record's header, two bytes of an envelope, the body, and the seal behind it.
+  const size_t largest = kOptions.segment_size - kRecordHeaderSize - 2 - kRecordHeaderSize;
+  EXPECT_EQ(Append(2, largest + 1), AppendResult::kTooLarge);
+  EXPECT_EQ(Append(3, largest), AppendResult::kOk);
+  EXPECT_EQ(Append(4, kOptions.segment_size, /*frees_room=*/true), AppendResult::kTooLarge);
+  Put(5);
+  EXPECT_EQ(Numbers(), (std::vector<uint64_t>{1, 3, 5}));
+}
+
 // A disk that copies on write can refuse a write into room that it had promised.
 TEST_F(SegmentLogTest, AWriteWithoutRoomSpoilsTheHeadAndNotTheLog) {
   Open();

@@ -355,6 +355,26 @@ TEST_F(StoreWriterTest, AFullDiskRefusesMailUntilThereIsRoom) {
   EXPECT_FALSE(writer_->full());
 }
 
+TEST_F(StoreWriterTest, WhatFitsNoSegmentIsRefusedAloneAndForGood) {
+  const std::string much(kOptions.segment_size, 'x');
+  driver_->Accept(Id(1), "body");
+  driver_->Run();
+  Follow();
+  const Handoff& outcome = driver_->Outcome(Id(1), much);
+  const Handoff& envelope = driver_->Accept(Id(2), "", much);
+  const Handoff& other = driver_->Accept(Id(3), "fine");
+  driver_->Run();
+  const Handoff& move = driver_->Move(Id(1), index_->Find(Id(1))->position(), much);
+  driver_->Run();
+  EXPECT_EQ(outcome.result, HandoffResult::kLost);
+  EXPECT_EQ(envelope.result, HandoffResult::kLost);
+  EXPECT_EQ(other.result, HandoffResult::kDurable);
+  EXPECT_EQ(move.result, HandoffResult::kLost);
+  EXPECT_FALSE(writer_->full()) << "mail is taken as before";
+  EXPECT_EQ(Stored(1), "body");
+  EXPECT_EQ(Stored(3), "fine");
+}
+
 TEST_F(StoreWriterTest, AMessageWithALostPieceIsRefused) {
   driver_->Fragment(Id(1), "one ");
   driver_->Run();
