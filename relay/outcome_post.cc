@@ -22,12 +22,16 @@ void OutcomePost::Send(Handoff& handoff) {
 
 void OutcomePost::SendAgain() {
   if (unsent_.empty() || clock_.Wall() < resend_at_) return;
-  while (!unsent_.empty() && store_.TryPush(*unsent_.front())) unsent_.pop_front();
+  while (!unsent_.empty() && away_count_ < count_max_ && store_.TryPush(*unsent_.front())) {
+    ++away_count_;
+    unsent_.pop_front();
+  }
 }
 
 void OutcomePost::TakeReceipts() {
   Handoff* handoff = nullptr;
   while (receipts_.queue.TryPop(handoff)) {
+    --away_count_;
     switch (handoff->result) {
       case HandoffResult::kDurable: durable_.push_back(handoff); break;
       case HandoffResult::kNoRoom:
@@ -43,7 +47,7 @@ void OutcomePost::TakeReceipts() {
 }
 
 std::optional<WallTime> OutcomePost::next_turn() const {
-  if (unsent_.empty()) return std::nullopt;
+  if (unsent_.empty() || away_count_ == count_max_) return std::nullopt;  // in the second case a receipt will wake us
   return std::max(resend_at_, clock_.Wall() + kFullQueuePause);
 }
 

@@ -22,9 +22,10 @@ namespace postern {
 
 class OutcomePost {
  public:
-  // At most `count_max` handoffs are away at once. `self` wakes the thread that takes the turns.
+  // At most `count_max` handoffs are away at once, and have places with every writer; more wait here. `self` wakes the
+  // thread that takes the turns.
   OutcomePost(MailStore& store, size_t count_max, const Clock& clock, Wakeable& self)
-      : store_(store), clock_(clock), receipts_(count_max, self) {}
+      : store_(store), count_max_(count_max), clock_(clock), receipts_(count_max, self) {}
 
   // `handoff` names the message and holds the outcome; the rest is filled in.
   void Send(Handoff& handoff);
@@ -44,8 +45,10 @@ class OutcomePost {
 
  private:
   MailStore& store_;
+  const size_t count_max_;
   const Clock& clock_;
   ReceiptBox receipts_;
+  size_t away_count_ = 0;
   std::deque<Handoff*> unsent_;  // found no room with the writer
   std::vector<Handoff*> durable_;
   std::vector<Handoff*> stuck_;

@@ -10,17 +10,17 @@ namespace {
 // Places of the queue that are looked at in one step.
 constexpr size_t kWalkCount = 1000;
 
-bool Concerns(const MailView& mail, std::optional<uint32_t> destination) {
-  return !destination.has_value() ||
-         std::any_of(mail.recipients.begin(), mail.recipients.end(),
-                     [&](const QueuedRecipient& recipient) { return recipient.destination == *destination; });
+bool Concerns(const Wish& wish, const MailView& mail) {
+  return std::any_of(mail.recipients.begin(), mail.recipients.end(),
+                     [&wish](const QueuedRecipient& recipient) { return wish.Concerns(recipient); });
 }
 
 }  // namespace
 
 QueueOperations::Answer QueueOperations::ActOnAll(QueueAction action, std::optional<uint32_t> destination) {
   if (sweep_.has_value()) return Answer::kBusy;
-  sweep_ = Sweep{.action = action, .destination = destination};
+  const auto scope = destination.has_value() ? Wish::Scope::kDestination : Wish::Scope::kAll;
+  sweep_ = Sweep{.wish = {.action = action, .scope = scope, .destination = destination.value_or(0)}};
   return Answer::kStarted;
 }
 
@@ -29,27 +29,27 @@ bool QueueOperations::Continue() {
   // Not more places than there is room for: so none is passed over.
   const size_t room = kCountMax - operations_.size();
   std::vector<MessageId> found;
-  const Sweep sweep = *sweep_;
+  const Wish wish = sweep_->wish;
   bool more = true;
   for (size_t walked = 0; more && found.empty() && walked < kWalkCount; walked += room) {
     more = store_.Walk(sweep_->cursor, room, [&](const MailView& mail) {
-      if (Concerns(mail, sweep.destination)) found.push_back(mail.id);
+      if (Concerns(wish, mail)) found.push_back(mail.id);
     });
   }
   if (!more) sweep_.reset();
-  for (const MessageId message : found) Start(sweep.action, WishScope::kMany, message, sweep.destination);
+  for (const MessageId message : found) Start(wish, message);
   return more;
 }
 
-QueueOperations::Answer QueueOperations::Start(QueueAction action, WishScope scope, MessageId message,
-                                               std::optional<uint32_t> destination) {
+QueueOperations::Answer QueueOperations::Start(const Wish& wish, MessageId message) {
   const std::optional<MailState> queued = store_.Find(message);
   if (!queued.has_value()) return Answer::kNotFound;
   if (!MayStart(message)) return Answer::kBusy;
   auto operation = std::make_unique<Operation>();
-  operation->action = action;
-  operation->scope = scope;
-  if (!EncodeOperation(*queued, action, destination, clock_.Wall(), operation->outcome)) return Answer::kNothing;
+  operation->wish = wish;
+  const std::optional<uint32_t> destination =
+      wish.scope == Wish::Scope::kDestination ? std::optional(wish.destination) : std::nullopt;
+  if (!EncodeOperation(*queued, wish.action, destination, clock_.Wall(), operation->outcome)) return Answer::kNothing;
   Send(std::move(operation), message);
   return Answer::kStarted;
 }
@@ -80,8 +80,7 @@ void QueueOperations::HandleReadBack(Handoff& handoff) {
   const auto it = operations_.find(&handoff);
   const std::unique_ptr<Operation> operation = std::move(it->second);
   operations_.erase(it);
-  if (!operation->action.has_value()) return;
-  host_.HandleOperationDone(*operation->action, operation->scope, operation->handoff.message);
+  if (operation->wish.has_value()) host_.HandleOperationDone(*operation->wish, operation->handoff.message);
 }
 
 }  // namespace postern

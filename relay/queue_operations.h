@@ -24,8 +24,17 @@
 
 namespace postern {
 
-// Whom a wish was for.
-enum class WishScope : uint8_t { kMessage, kMany };
+// What an operator wants, and of whom.
+struct Wish {
+  enum class Scope : uint8_t { kMessage, kDestination, kAll };
+  QueueAction action;
+  Scope scope = Scope::kMessage;
+  uint32_t destination = 0;  // kDestination
+
+  bool Concerns(const QueuedRecipient& recipient) const {
+    return scope != Scope::kDestination || recipient.destination == destination;
+  }
+};
 
 class QueueOperationsHost {
  public:
@@ -33,7 +42,7 @@ class QueueOperationsHost {
   // Somebody works on it: its state is about to change.
   virtual bool InWork(MessageId message) const = 0;
   // The log says so now. The message may have left the queue.
-  virtual void HandleOperationDone(QueueAction action, WishScope scope, MessageId message) = 0;
+  virtual void HandleOperationDone(const Wish& wish, MessageId message) = 0;
 };
 
 class QueueOperations {
@@ -50,9 +59,7 @@ class QueueOperations {
   QueueOperations(MailStore& store, OutcomePost& post, const Clock& clock, QueueOperationsHost& host)
       : store_(store), post_(post), clock_(clock), host_(host) {}
 
-  Answer Act(QueueAction action, MessageId message) {
-    return Start(action, WishScope::kMessage, message, std::nullopt);
-  }
+  Answer Act(QueueAction action, MessageId message) { return Start({.action = action}, message); }
   // For all recipients of a destination, or of all. Begins; kBusy while another such wish is carried out.
   Answer ActOnAll(QueueAction action, std::optional<uint32_t> destination);
 
@@ -66,25 +73,28 @@ class QueueOperations {
 
   bool Owns(const Handoff& handoff) const { return operations_.contains(&handoff); }
   bool WorksOn(MessageId message) const;
+  // A wish for many names the destination, which has to keep its index as long.
+  bool Names(uint32_t destination) const {
+    return sweep_.has_value() && sweep_->wish.scope == Wish::Scope::kDestination &&
+           sweep_->wish.destination == destination;
+  }
   void HandleReadBack(Handoff& handoff);
   void HandleStuck(Handoff& handoff) { operations_.erase(&handoff); }
   bool idle() const { return operations_.empty(); }
 
  private:
   struct Operation {
-    std::optional<QueueAction> action;  // nothing: the relay's own
-    WishScope scope = WishScope::kMessage;
+    std::optional<Wish> wish;  // nothing: the relay's own
     Handoff handoff;
     OutcomeWriter outcome;
   };
   // A wish for many, and how far it has come in the queue.
   struct Sweep {
-    QueueAction action;
-    std::optional<uint32_t> destination;
+    Wish wish;
     uint64_t cursor = 0;
   };
 
-  Answer Start(QueueAction action, WishScope scope, MessageId message, std::optional<uint32_t> destination);
+  Answer Start(const Wish& wish, MessageId message);
   bool MayStart(MessageId message) const { return operations_.size() < kCountMax && !host_.InWork(message); }
   void Send(std::unique_ptr<Operation> operation, MessageId message);
 

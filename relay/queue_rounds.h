@@ -49,8 +49,12 @@ class QueueRounds {
   WallTime next_turn() const { return begins_at_; }
   bool under_way() const { return under_way_; }
 
-  // After a step that ended a round: the destinations of the book that no message named in it. Others may have come
-  // meanwhile, so whoever removes them makes sure.
+  // A message that names the destination has come; the round may have passed it.
+  void NoteUsed(uint32_t destination) {
+    if (under_way_ && destination < used_.size()) used_[destination] = true;
+    std::erase(unused_, destination);
+  }
+  // After a step that ended a round: the destinations of the book that no message in the queue names.
   std::vector<uint32_t> TakeUnused();
 
  private:

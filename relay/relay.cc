@@ -11,6 +11,8 @@ namespace {
 
 // A turn is short, so that links and the control socket are served between.
 constexpr size_t kFoldRecordsPerTurn = 2000;
+// Outcomes on their way to the log, of all attempts and wishes; the gateway has places with the writers for them.
+constexpr size_t kOutcomesAwayMax = 256;
 constexpr uint32_t kInlineAttemptCountMax = 64;  // of a destination that needs neither a connection nor a mailbox
 
 }  // namespace
@@ -22,8 +24,9 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Create(RelayOptions options, const
       new Relay(std::move(options), routes, store, courier, mailboxes, ids, listener, clock, self));
   const auto add_place = [&relay](const std::string& maildir) -> absl::Status {
     absl::StatusOr<MaildirTemplate> parsed = MaildirTemplate::Parse(maildir);
-    if (parsed.ok()) relay->templates_.back() = *std::move(parsed);
-    return parsed.status();
+    if (!parsed.ok()) return parsed.status();
+    relay->templates_.back() = *std::move(parsed);
+    return absl::OkStatus();
   };
   for (uint32_t i = 0; i < routes.count(); ++i) {
     relay->templates_.emplace_back();
@@ -46,7 +49,7 @@ Relay::Relay(RelayOptions options, const RouteTable& routes, MailStore& store, C
       listener_(listener),
       clock_(clock),
       book_(routes, options_.hostname),
-      post_(store, options_.attempt_count_max + QueueOperations::kCountMax, clock, self),
+      post_(store, kOutcomesAwayMax, clock, self),
       operations_(store, post_, clock, *this),
       rounds_(store, book_, routes, options_.retry),
       reporter_(options_.reports, store, ids, *this, clock, self) {
@@ -86,7 +89,7 @@ std::optional<WallTime> Relay::next_turn() const {
   consider(reporter_.next_turn());
   if (stopping_) return next;
   consider(scheduler_.next_due());
-  if (store_.message_count() > 0) consider(rounds_.next_turn());
+  if (store_.message_count() > 0 && !RoundsStandStill()) consider(rounds_.next_turn());
   return next;
 }
 
@@ -115,31 +118,33 @@ void Relay::HandleAccepted(MessageId message, std::string_view envelope, std::sp
   }
 }
 
+bool Relay::idle() const {
+  const auto is_over = [](const auto& entry) { return entry.second->answered && entry.second->notes_away == 0; };
+  return std::all_of(attempts_.begin(), attempts_.end(), is_over) && operations_.idle() && reporter_.idle();
+}
+
 void Relay::HandleReadBack(Handoff& handoff) {
-  if (operations_.Owns(handoff)) {
-    operations_.HandleReadBack(handoff);
-  } else {
-    Release(*static_cast<Attempt*>(handoff.owner));
-  }
+  if (operations_.Owns(handoff)) return operations_.HandleReadBack(handoff);
+  Attempt& attempt = *static_cast<Attempt*>(handoff.owner);
+  if (--attempt.notes_away == 0 && attempt.answered && !attempt.lost) Release(attempt);
 }
 
 // Nothing can be noted until a restart. The attempt stays in work, so that it is not made again.
 void Relay::HandleStuck(Handoff& handoff) {
-  if (operations_.Owns(handoff)) {
-    operations_.HandleStuck(handoff);
-  } else {
-    ++stuck_count_;
-  }
+  if (operations_.Owns(handoff)) return operations_.HandleStuck(handoff);
+  Attempt& attempt = *static_cast<Attempt*>(handoff.owner);
+  --attempt.notes_away;
+  attempt.lost = true;
 }
 
-// The outcome was read back: the pair may be tried again, when its time comes.
+// All that was noted was read back: the pair may be tried again, when its time comes.
 void Relay::Release(Attempt& attempt) {
   const std::optional<MailState> queued = store_.Find(attempt.message);
   if (queued.has_value()) {
     if (attempt.next_attempt.us != INT64_MAX) {
       scheduler_.Add(attempt.destination, attempt.message, attempt.next_attempt);
     }
-    ReportWhatIsDue(attempt.message, attempt.destination, &attempt);
+    ReportWhatIsDue(attempt.message, &attempt);
   }
   attempts_.erase(Key{attempt.message.number, attempt.destination});
 }
@@ -155,6 +160,7 @@ bool Relay::InWork(MessageId message) const {
 
 // A destination that is down is probed at once, by one message and not by all that are wanted.
 QueueOperations::Answer Relay::ActOnAll(QueueAction action, std::optional<uint32_t> destination) {
+  if (stopping_) return QueueOperations::Answer::kBusy;
   const QueueOperations::Answer answer = operations_.ActOnAll(action, destination);
   const bool tries = action == QueueAction::kRetry || action == QueueAction::kRelease;
   if (answer != QueueOperations::Answer::kStarted || !tries) return answer;
@@ -164,17 +170,16 @@ QueueOperations::Answer Relay::ActOnAll(QueueAction action, std::optional<uint32
   return answer;
 }
 
-void Relay::HandleOperationDone(QueueAction action, WishScope scope, MessageId message) {
+void Relay::HandleOperationDone(const Wish& wish, MessageId message) {
   const std::optional<MailState> queued = store_.Find(message);
-  if (!queued.has_value()) return;
+  if (!queued.has_value() || wish.action == QueueAction::kHold || wish.action == QueueAction::kDelete) return;
+  if (wish.action == QueueAction::kBounce) return ReportWhatIsDue(message, nullptr);
   std::vector<uint32_t> seen;
   for (const QueuedRecipient& recipient : queued->recipients) {
-    if (action != QueueAction::kBounce && !Waits(recipient.state)) continue;
+    if (!wish.Concerns(recipient) || !Waits(recipient.state)) continue;
     if (std::find(seen.begin(), seen.end(), recipient.destination) != seen.end()) continue;
     seen.push_back(recipient.destination);
-    if (action == QueueAction::kBounce) {
-      ReportWhatIsDue(message, recipient.destination, nullptr);
-    } else if (scope == WishScope::kMessage) {
+    if (wish.scope == Wish::Scope::kMessage) {
       scheduler_.AddForced(recipient.destination, message, clock_.Wall());
     } else {
       scheduler_.Add(recipient.destination, message, clock_.Wall());
@@ -185,6 +190,7 @@ void Relay::HandleOperationDone(QueueAction action, WishScope scope, MessageId m
 uint32_t Relay::DestinationOf(std::string_view address) {
   const uint32_t destination = book_.Find(address);
   if (destination >= places_.size() || !places_[destination].open) OpenDestination(destination);
+  rounds_.NoteUsed(destination);
   return destination;
 }
 
@@ -195,20 +201,24 @@ void Relay::OpenDestination(uint32_t destination) {
   CHECK_EQ(scheduler_.AddDestination(PolicyOf(destination), AttemptCountMax(destination)), destination);
 }
 
+// No destination may have all attempts: there are others.
 uint32_t Relay::AttemptCountMax(uint32_t destination) const {
+  const auto share = static_cast<uint32_t>(std::max<size_t>(1, options_.attempt_count_max / 2));
   if (destination == book_.dead_letters()) return 1;
   const Route* const route = RouteOf(destination);
   if (route == nullptr) return 1;
   switch (route->kind) {
-    case RouteKind::kMaildir: return options_.mailbox_attempt_count_max;
+    case RouteKind::kMaildir: return std::min(share, options_.mailbox_attempt_count_max);
     case RouteKind::kReject:
-    case RouteKind::kDiscard: return kInlineAttemptCountMax;
-    case RouteKind::kMx: return options_.onward ? route->connection_count_max : 0;
+    case RouteKind::kDiscard: return std::min(share, kInlineAttemptCountMax);
+    case RouteKind::kMx: return options_.onward ? std::min(share, route->connection_count_max) : 0;
     case RouteKind::kNextHop:
       if (!options_.onward) return 0;
       [[fallthrough]];
-    case RouteKind::kLmtp:
-      return route->connection_count_max * static_cast<uint32_t>(std::max<size_t>(1, route->next_hops.size()));
+    case RouteKind::kLmtp: {
+      const auto host_count = static_cast<uint32_t>(std::max<size_t>(1, route->next_hops.size()));
+      return std::min(share, route->connection_count_max * host_count);
+    }
   }
   return 0;
 }
@@ -228,7 +238,7 @@ void Relay::RemoveUnused() {
   for (const uint32_t destination : rounds_.TakeUnused()) {
     const Route* const route = RouteOf(destination);
     const bool of_mx = route != nullptr && route->kind == RouteKind::kMx;
-    if (!of_mx || !scheduler_.Unused(destination)) continue;
+    if (!of_mx || !scheduler_.Unused(destination) || operations_.Names(destination)) continue;
     scheduler_.RemoveDestination(destination);
     places_[destination].open = false;
     book_.Remove(destination);

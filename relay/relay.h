@@ -40,6 +40,7 @@
 #include "relay/reporter.h"
 #include "relay/route.h"
 #include "relay/scheduler.h"
+#include "relay/verdict.h"
 
 namespace postern {
 
@@ -72,7 +73,7 @@ class Relay final : public FoldListener, public AttemptListener, private QueueOp
   void Stop();
   void Abort();
   // Nothing is under way any more; what a poisoned log could not take stays in work, and nobody waits for it.
-  bool idle() const { return attempts_.size() == stuck_count_ && operations_.idle() && reporter_.idle(); }
+  bool idle() const;
 
   // Operator's wishes; they show when they were read back from the log.
   QueueOperations::Answer Act(QueueAction action, MessageId message) { return operations_.Act(action, message); }
@@ -80,6 +81,10 @@ class Relay final : public FoldListener, public AttemptListener, private QueueOp
   const DestinationBook& destinations() const { return book_; }
   // Of all in the book that have something to tell.
   std::vector<DestinationStatus> Status() const;
+
+  // From the courier.
+  void HandleProgress(Attempt& attempt) override;
+  void HandleAttemptDone(Attempt& attempt, AttemptEnd end) override;
 
   // False until the logs were read to their end once: no attempt is made before.
   bool caught_up() const { return caught_up_; }
@@ -112,7 +117,7 @@ class Relay final : public FoldListener, public AttemptListener, private QueueOp
   void HandleStuck(Handoff& handoff);
   void Release(Attempt& attempt);
   bool InWork(MessageId message) const override;
-  void HandleOperationDone(QueueAction action, WishScope scope, MessageId message) override;
+  void HandleOperationDone(const Wish& wish, MessageId message) override;
 
   // Destinations.
   uint32_t DestinationOf(std::string_view address);
@@ -123,24 +128,31 @@ class Relay final : public FoldListener, public AttemptListener, private QueueOp
   void RemoveUnused();
 
   // Attempts: relay_attempts.cc.
+  enum class Occasion : uint8_t {
+    kDue,
+    kForced,   // an operator wants it now: due times do not count
+    kExpired,  // nor here, and nothing is tried any more
+  };
   bool StartAttempts();
   void StartAttempt(const Scheduler::Start& start);
   void Carry(Attempt& attempt);
-  std::unique_ptr<Attempt> MakeAttempt(MessageId message, uint32_t destination, bool any_time);
+  Attempt* MakeAttempt(MessageId message, uint32_t destination, Occasion occasion);
+  absl::Status Load(Attempt& attempt, const MailState& queued);
   void Expire(MessageId message, uint32_t destination);
   bool Tries(const QueuedRecipient& recipient) const;
   void StartMailboxJobs(Attempt& attempt, const std::string& place);
   void TakeMailboxJobs();
   void AddMailboxResults(Attempt& attempt, const MailboxJob& job);
-  void SettleAll(Attempt& attempt, Fate fate, uint16_t code, std::string_view enhanced, std::string_view text);
-  void HandleAttemptDone(Attempt& attempt, AttemptEnd end) override;
-  void NoteResults(Attempt& attempt);
-  RecipientOutcome MakeOutcome(Attempt& attempt, size_t i, WallTime now);
+  void NoteAll(Attempt& attempt);
+  void Note(Attempt& attempt, bool over);
+  void Tell(const Attempt& attempt, size_t i, const Verdict& verdict);
 
   // Reports: relay_reports.cc.
+  bool RoundsStandStill() const;
   bool ContinueRounds();
-  void ReportWhatIsDue(MessageId message, uint32_t destination, const Attempt* attempt);
-  ReportedAction ActionOf(const QueuedRecipient& recipient, uint32_t destination) const;
+  void SeeTo(const QueueRounds::Finding& finding);
+  void ReportWhatIsDue(MessageId message, const Attempt* attempt);
+  ReportedAction ActionOf(const QueuedRecipient& recipient) const;
   bool IsCopied(const EnvelopeHead& head, std::string_view note) const;
   void ReportDelay(MessageId message, uint32_t destination);
   void BuryLetter(MessageId message, uint32_t recipient, const QueuedRecipient& status);
@@ -171,7 +183,7 @@ class Relay final : public FoldListener, public AttemptListener, private QueueOp
   std::deque<ReportRequest> requests_;                           // reports that the reporter has no hand free for
   std::vector<DoneReport> reports_done_;                         // the log may not have been read so far yet
   std::deque<std::unique_ptr<MailboxJob>> jobs_;                 // found no room with the mailbox writer
-  size_t stuck_count_ = 0;                                       // attempts whose outcome can be noted no more
+  std::deque<QueueRounds::Finding> findings_;                    // of the round, to be seen to
   bool caught_up_ = false;
   bool stopping_ = false;
 };

@@ -7,34 +7,26 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "relay/relay.h"
-#include "relay/report_duty.h"
-#include "smtp/noted_reply.h"
+#include "relay/verdict.h"
+#include "smtp/address.h"
 
 namespace postern {
 namespace {
 
 constexpr size_t kStartsPerTurn = 64;
+constexpr size_t kNoteSizeMax = 128 * 1024;  // of one outcome, nearly
 constexpr Duration kUntriedPause = std::chrono::seconds(1);
 constexpr Duration kReadPause = std::chrono::minutes(1);  // a message that could not be read may be moving just now
 
-std::string NoteText(const ServerReply& reply) {
-  std::string text;
-  if (reply.code != 0) absl::StrAppend(&text, reply.code, " ");
-  if (!reply.enhanced.empty()) absl::StrAppend(&text, reply.enhanced, " ");
-  absl::StrAppend(&text, reply.text);
-  return text.substr(0, kOutcomeReplySizeMax);
+// A result in which we speak ourselves: without the code of a peer.
+RecipientResult Ours(Fate fate, std::string_view enhanced, std::string_view text) {
+  return {.fate = fate, .reply = {.code = 0, .enhanced = std::string(enhanced), .text = std::string(text)}};
 }
 
 RecipientResult MailboxResult(const MailboxDelivery& delivery) {
   const absl::Status& status = delivery.result;
-  if (status.ok()) {
-    return {.fate = Fate::kDelivered, .reply = {.code = 250, .enhanced = "2.0.0", .text = "delivered"}};
-  }
-  const bool full = absl::IsResourceExhausted(status);
-  return {.fate = Fate::kDeferred,
-          .reply = {.code = static_cast<uint16_t>(full ? 452 : 451),
-                    .enhanced = full ? "4.2.2" : "4.2.0",
-                    .text = std::string(status.message())}};
+  if (status.ok()) return Ours(Fate::kDelivered, "2.0.0", "delivered");
+  return Ours(Fate::kDeferred, absl::IsResourceExhausted(status) ? "4.2.2" : "4.2.0", status.message());
 }
 
 }  // namespace
@@ -51,50 +43,61 @@ bool Relay::StartAttempts() {
 }
 
 void Relay::StartAttempt(const Scheduler::Start& start) {
-  std::unique_ptr<Attempt> made = MakeAttempt(start.message, start.destination, start.forced);
-  if (made == nullptr) return scheduler_.DropAttempt(start.destination);
-  Attempt& attempt = *made;
-  attempts_.emplace(Key{start.message.number, start.destination}, std::move(made));
-  Carry(attempt);
+  const Occasion occasion = start.forced ? Occasion::kForced : Occasion::kDue;
+  Attempt* const attempt = MakeAttempt(start.message, start.destination, occasion);
+  if (attempt == nullptr) return scheduler_.DropAttempt(start.destination);
+  Carry(*attempt);
 }
 
 void Relay::Carry(Attempt& attempt) {
+  const auto settle = [&](Fate fate, std::string_view enhanced, std::string_view text, AttemptEnd end) {
+    attempt.results.assign(attempt.indices.size(), Ours(fate, enhanced, text));
+    HandleAttemptDone(attempt, end);
+  };
   if (attempt.destination == book_.dead_letters()) return StartMailboxJobs(attempt, options_.dead_letters);
   if (attempt.route == nullptr) {
-    SettleAll(attempt, Fate::kDeferred, 450, "4.4.4", "no route for the recipient's domain");
-    return HandleAttemptDone(attempt, AttemptEnd::kNeither);
+    return settle(Fate::kDeferred, "4.4.4", "no route for the recipient's domain", AttemptEnd::kNeither);
   }
-  switch (attempt.route->kind) {
-    case RouteKind::kMaildir: return StartMailboxJobs(attempt, attempt.route->maildir);
+  const Route& route = *attempt.route;
+  if (route.message_size_max != 0 && attempt.stored.body_size > route.message_size_max) {
+    return settle(Fate::kRefused, "5.3.4",
+                  absl::StrCat("the message is larger than the ", route.message_size_max, " bytes that this way takes"),
+                  AttemptEnd::kNeither);
+  }
+  switch (route.kind) {
+    case RouteKind::kMaildir: return StartMailboxJobs(attempt, route.maildir);
     case RouteKind::kNextHop:
     case RouteKind::kMx:
     case RouteKind::kLmtp: return courier_.Start(attempt, *this);
-    case RouteKind::kReject: SettleAll(attempt, Fate::kRefused, 550, "5.7.1", attempt.route->reject_text); break;
-    case RouteKind::kDiscard: SettleAll(attempt, Fate::kDelivered, 250, "2.0.0", "discarded"); break;
+    case RouteKind::kReject: return settle(Fate::kRefused, "5.7.1", route.reject_text, AttemptEnd::kAnswered);
+    case RouteKind::kDiscard: return settle(Fate::kDelivered, "2.0.0", "discarded", AttemptEnd::kAnswered);
   }
-  HandleAttemptDone(attempt, AttemptEnd::kAnswered);
 }
 
-// Null when there is nothing to try now; what is for later was scheduled. `any_time`: the due time does not count.
-std::unique_ptr<Attempt> Relay::MakeAttempt(MessageId message, uint32_t destination, bool any_time) {
+// Null when there is nothing to try now; what is for later was scheduled, unless the message has expired: the rounds
+// find it again.
+Attempt* Relay::MakeAttempt(MessageId message, uint32_t destination, Occasion occasion) {
   const WallTime now = clock_.Wall();
-  if (const auto under_way = attempts_.find(Key{message.number, destination}); under_way != attempts_.end()) {
-    under_way->second->next_attempt = now;  // it comes again when that is released
+  const auto again_at = [&](WallTime time) -> Attempt* {
+    if (occasion != Occasion::kExpired) scheduler_.Add(destination, message, time);
+    return nullptr;
+  };
+  const Key key = {message.number, destination};
+  if (const auto under_way = attempts_.find(key); under_way != attempts_.end()) {
+    if (occasion != Occasion::kExpired) under_way->second->next_attempt = now;  // it comes again when that is released
     return nullptr;
   }
   const std::optional<MailState> queued = store_.Find(message);
   if (!queued.has_value()) return nullptr;
-  // A report about it changes its state in a moment.
-  if (reported_.contains(message.number) && destination != book_.dead_letters()) {
-    scheduler_.Add(destination, message, now + kUntriedPause);
-    return nullptr;
-  }
+  // A report about it, or a wish, changes its state in a moment.
+  const bool changes = reported_.contains(message.number) || operations_.WorksOn(message);
+  if (changes && destination != book_.dead_letters()) return again_at(now + kUntriedPause);
   auto attempt = std::make_unique<Attempt>();
   WallTime later{INT64_MAX};
   for (uint32_t i = 0; i < queued->recipients.size(); ++i) {
     const QueuedRecipient& status = queued->recipients[i];
     if (status.destination != destination || !Tries(status)) continue;
-    if (any_time || status.next_attempt <= now) {
+    if (occasion != Occasion::kDue || status.next_attempt <= now) {
       attempt->indices.push_back(i);
       attempt->before.push_back(status);
     } else {
@@ -102,31 +105,30 @@ std::unique_ptr<Attempt> Relay::MakeAttempt(MessageId message, uint32_t destinat
     }
   }
   attempt->next_attempt = later;
-  if (attempt->indices.empty()) {
-    if (later.us != INT64_MAX) scheduler_.Add(destination, message, later);
-    return nullptr;
-  }
-  absl::StatusOr<StoredMessage> stored = store_.Open(message);
-  std::optional<Envelope> envelope;
-  const absl::Status read = stored.status();
-  if (stored.ok()) {
-    attempt->stored = *std::move(stored);
-    envelope = ParseEnvelope(attempt->stored.envelope);
-  }
-  if (!envelope.has_value() || envelope->recipients.size() != queued->recipients.size()) {
-    listener_.HandleDelivery({.kind = DeliveryEventKind::kReadFailed,
-                              .message = message,
-                              .text = read.ok() ? "the envelope is damaged" : read.message()});
-    scheduler_.Add(destination, message, now + std::max(kReadPause, PolicyOf(destination).Interval(1, message.number)));
-    return nullptr;
+  if (attempt->indices.empty()) return later.us == INT64_MAX ? nullptr : again_at(later);
+  if (const absl::Status read = Load(*attempt, *queued); !read.ok()) {
+    listener_.HandleDelivery({.kind = DeliveryEventKind::kReadFailed, .message = message, .text = read.message()});
+    return again_at(now + std::max(kReadPause, PolicyOf(destination).Interval(1, message.number)));
   }
   attempt->message = message;
   attempt->destination = destination;
   attempt->route = RouteOf(destination);
   attempt->domain = book_.entry(destination).domain;
-  attempt->envelope = *std::move(envelope);
-  for (const uint32_t index : attempt->indices) attempt->recipients.push_back(attempt->envelope.recipients[index]);
-  return attempt;
+  attempt->noted.resize(attempt->indices.size());
+  return attempts_.emplace(key, std::move(attempt)).first->second.get();
+}
+
+absl::Status Relay::Load(Attempt& attempt, const MailState& queued) {
+  absl::StatusOr<StoredMessage> stored = store_.Open(queued.id);
+  if (!stored.ok()) return stored.status();
+  attempt.stored = *std::move(stored);
+  std::optional<Envelope> envelope = ParseEnvelope(attempt.stored.envelope);
+  if (!envelope.has_value() || envelope->recipients.size() != queued.recipients.size()) {
+    return absl::DataLossError("the envelope is damaged");
+  }
+  attempt.envelope = *std::move(envelope);
+  for (const uint32_t index : attempt.indices) attempt.recipients.push_back(attempt.envelope.recipients[index]);
+  return absl::OkStatus();
 }
 
 // Whether an attempt is made for the recipient, now or later: a dead letter has failed before.
@@ -135,16 +137,17 @@ bool Relay::Tries(const QueuedRecipient& recipient) const {
   return Waits(recipient.state);
 }
 
-// The time of the recipients that wait there is over: they are settled without another try.
+// The time of the recipients that wait there is over: they are settled without another try. What waits for another mode
+// of transfer was never tried, and its time stands still.
 void Relay::Expire(MessageId message, uint32_t destination) {
-  std::unique_ptr<Attempt> made = MakeAttempt(message, destination, true);
-  if (made == nullptr) return;
-  Attempt& attempt = *made;
-  attempts_.emplace(Key{message.number, destination}, std::move(made));
-  const std::string last = store_.LastText(message, attempt.indices.front());
-  const std::string& why = places_[destination].last_error.empty() ? last : places_[destination].last_error;
-  SettleAll(attempt, Fate::kDeferred, 0, "", why);
-  NoteResults(attempt);
+  if (AttemptCountMax(destination) == 0) return;
+  Attempt* const attempt = MakeAttempt(message, destination, Occasion::kExpired);
+  if (attempt == nullptr) return;
+  std::string why = places_[destination].last_error;
+  if (why.empty()) why = store_.LastText(message, attempt->indices.front());
+  if (why.empty()) why = "its time was over before its turn came";
+  attempt->results.assign(attempt->indices.size(), Ours(Fate::kDeferred, "", why));
+  NoteAll(*attempt);
 }
 
 void Relay::StartMailboxJobs(Attempt& attempt, const std::string& place) {
@@ -158,8 +161,7 @@ void Relay::StartMailboxJobs(Attempt& attempt, const std::string& place) {
     const std::string_view domain = DomainOf(address).empty() ? std::string_view(options_.hostname) : DomainOf(address);
     const absl::StatusOr<std::string> path = maildir->Expand(LocalPartOf(address), domain);
     if (!path.ok()) {
-      attempt.results[i] = {.fate = Fate::kRefused,
-                            .reply = {.code = 550, .enhanced = "5.1.3", .text = std::string(path.status().message())}};
+      attempt.results[i] = Ours(Fate::kRefused, "5.1.3", path.status().message());
       continue;
     }
     if (job == nullptr) {
@@ -173,7 +175,7 @@ void Relay::StartMailboxJobs(Attempt& attempt, const std::string& place) {
     if (job->deliveries.size() == kMailboxDeliveriesPerJobMax) jobs_.push_back(std::exchange(job, nullptr));
   }
   if (job != nullptr) jobs_.push_back(std::move(job));
-  if (attempt.mailbox_job_count == 0) return HandleAttemptDone(attempt, AttemptEnd::kNeither);
+  if (attempt.mailbox_job_count == 0) return HandleAttemptDone(attempt, AttemptEnd::kAnswered);
   TakeMailboxJobs();
 }
 
@@ -182,7 +184,8 @@ void Relay::TakeMailboxJobs() {
   const auto finish = [this](const MailboxJob& job) {
     Attempt& attempt = *attempts_.at(Key{job.message.number, job.tag});
     AddMailboxResults(attempt, job);
-    if (--attempt.mailbox_job_count == 0) HandleAttemptDone(attempt, AttemptEnd::kNeither);
+    if (--attempt.mailbox_job_count > 0) return HandleProgress(attempt);
+    HandleAttemptDone(attempt, AttemptEnd::kAnswered);
   };
   while (const std::unique_ptr<MailboxJob> job = mailboxes_.TryTakeDone()) finish(*job);
   while (!jobs_.empty()) {
@@ -214,12 +217,6 @@ void Relay::AddMailboxResults(Attempt& attempt, const MailboxJob& job) {
   }
 }
 
-void Relay::SettleAll(Attempt& attempt, Fate fate, uint16_t code, std::string_view enhanced, std::string_view text) {
-  const RecipientResult result = {
-      .fate = fate, .reply = {.code = code, .enhanced = std::string(enhanced), .text = std::string(text)}};
-  attempt.results.assign(attempt.indices.size(), result);
-}
-
 void Relay::HandleAttemptDone(Attempt& attempt, AttemptEnd end) {
   const WallTime now = clock_.Wall();
   // The place is free from here on; that the outcome is not in the log yet holds up nobody else.
@@ -233,86 +230,78 @@ void Relay::HandleAttemptDone(Attempt& attempt, AttemptEnd end) {
       scheduler_.FinishAttempt(attempt.destination, Scheduler::Finish::kAnswered, now);
       break;
     case AttemptEnd::kUnreachable:
-      places_[attempt.destination].last_error = NoteText(attempt.results.front().reply);
+      places_[attempt.destination].last_error = NoteOf(attempt.results.front().reply);
       scheduler_.FinishAttempt(attempt.destination, Scheduler::Finish::kUnreachable, now);
       break;
     case AttemptEnd::kNeither: scheduler_.FinishAttempt(attempt.destination, Scheduler::Finish::kNeither, now); break;
   }
-  NoteResults(attempt);
+  NoteAll(attempt);
 }
 
-void Relay::NoteResults(Attempt& attempt) {
+void Relay::HandleProgress(Attempt& attempt) { Note(attempt, /*over=*/false); }
+
+void Relay::NoteAll(Attempt& attempt) {
   CHECK(!attempt.answered);
   CHECK_EQ(attempt.results.size(), attempt.indices.size());
   attempt.answered = true;
   attempt.stored.body.reset();
-  const WallTime now = clock_.Wall();
-  attempt.texts.resize(attempt.results.size());
-  attempt.outcome.Start();
-  for (size_t i = 0; i < attempt.results.size(); ++i) attempt.outcome.Add(MakeOutcome(attempt, i, now));
-  attempt.handoff.message = attempt.message;
-  attempt.handoff.head = attempt.outcome.bytes();
-  attempt.handoff.owner = &attempt;
-  post_.Send(attempt.handoff);
+  Note(attempt, /*over=*/true);
 }
 
-RecipientOutcome Relay::MakeOutcome(Attempt& attempt, size_t i, WallTime now) {
-  const RecipientResult& result = attempt.results[i];
-  const QueuedRecipient& before = attempt.before[i];
-  const Recipient& recipient = attempt.recipients[i];
-  std::string& text = attempt.texts[i];
-  text = NoteText(result.reply);
-  RecipientOutcome outcome = {.recipient = attempt.indices[i], .reply = text};
-  // The field is small; who has failed so often fails no better for being counted.
-  outcome.attempt_count = static_cast<uint16_t>(std::min(before.attempt_count + 1, 0xFFFF));
-  DeliveryEventKind kind = DeliveryEventKind::kDelivered;
-  const bool dead_letter = attempt.destination == book_.dead_letters();
-  // Who need not be told is done with; a dead letter is told nobody.
-  const auto fail = [&](DeliveryEventKind event) {
-    const bool told = FailureDuty(attempt.envelope, recipient) == Duty::kNone && !IsCopied(attempt.envelope, text);
-    outcome.state = told ? RecipientState::kBounced : RecipientState::kFailed;
-    kind = event;
+// Who is settled is noted at once: a kill in the middle of a long attempt must not send to him again. The others are
+// noted when it is over. Each piece is small, so that it fits a segment.
+void Relay::Note(Attempt& attempt, bool over) {
+  const WallTime now = clock_.Wall();
+  const auto is_copied = [&](std::string_view note) { return IsCopied(attempt.envelope, note); };
+  const Court court = {.head = attempt.envelope,
+                       .message = attempt.message,
+                       .policy = PolicyOf(attempt.destination),
+                       .now = now,
+                       .is_copied = is_copied};
+  AttemptNote* note = nullptr;
+  const auto send = [&] {
+    if (note == nullptr) return;
+    note->handoff.message = attempt.message;
+    note->handoff.head = note->outcome.bytes();
+    note->handoff.owner = &attempt;
+    ++attempt.notes_away;
+    post_.Send(std::exchange(note, nullptr)->handoff);
   };
-  const auto defer = [&](WallTime next, RecipientState state) {
-    outcome.state = state;
-    outcome.next_attempt = next;
-    attempt.next_attempt = std::min(attempt.next_attempt, next);
-    kind = DeliveryEventKind::kDeferred;
-  };
-  if (dead_letter && result.fate == Fate::kDelivered) {
-    outcome.state = RecipientState::kBounced;
-    kind = DeliveryEventKind::kDeadLetter;
-  } else if (dead_letter) {
-    defer(now + PolicyOf(attempt.destination).Interval(outcome.attempt_count, attempt.message.number),
-          RecipientState::kFailed);
-  } else if (result.fate == Fate::kDelivered) {
-    const bool owes = OwesSuccess(attempt.envelope, recipient) && !result.peer_reports;
-    outcome.state = owes ? RecipientState::kArrived : RecipientState::kDelivered;
-  } else if (result.fate == Fate::kRefused) {
-    fail(DeliveryEventKind::kRejected);
-  } else {
-    const Priority priority = PriorityOf(attempt.envelope.flags);
-    const std::optional<WallTime> next =
-        PolicyOf(attempt.destination).NextAttempt(attempt.message, priority, outcome.attempt_count, now);
-    if (next.has_value()) {
-      defer(*next, before.state == RecipientState::kDelayed ? RecipientState::kDelayed : RecipientState::kDeferred);
-    } else {
-      text = absl::StrCat(kExpiredPrefix, text).substr(0, kOutcomeReplySizeMax);
-      outcome.reply = text;
-      fail(DeliveryEventKind::kExpired);
+  for (size_t i = 0; i < attempt.results.size(); ++i) {
+    const RecipientResult& result = attempt.results[i];
+    const bool settled = result.fate == Fate::kDelivered || result.fate == Fate::kRefused;
+    if (attempt.noted[i] || !(over || settled)) continue;
+    attempt.noted[i] = true;
+    const Verdict verdict = attempt.destination == book_.dead_letters()
+                                ? JudgeDeadLetter(court, attempt.before[i], result)
+                                : Judge(court, attempt.recipients[i], attempt.before[i], result);
+    if (verdict.next_attempt != WallTime{}) attempt.next_attempt = std::min(attempt.next_attempt, verdict.next_attempt);
+    if (note == nullptr) {
+      note = &attempt.notes.emplace_back();
+      note->outcome.Start();
     }
+    note->outcome.Add({.recipient = attempt.indices[i],
+                       .state = verdict.state,
+                       .attempt_count = CountAttempt(attempt.before[i]),
+                       .next_attempt = verdict.next_attempt,
+                       .reply = Settled(verdict.state) ? std::string_view() : std::string_view(verdict.note)});
+    Tell(attempt, i, verdict);
+    if (note->outcome.bytes().size() >= kNoteSizeMax) send();
   }
-  listener_.HandleDelivery({.kind = kind,
+  send();
+}
+
+void Relay::Tell(const Attempt& attempt, size_t i, const Verdict& verdict) {
+  listener_.HandleDelivery({.kind = verdict.kind,
                             .message = attempt.message,
                             .destination = book_.entry(attempt.destination).name,
                             .host = attempt.host,
                             .sender = attempt.envelope.sender,
-                            .recipient = recipient.address,
-                            .code = result.reply.code,
-                            .text = text,
+                            .recipient = attempt.recipients[i].address,
+                            .code = attempt.results[i].reply.code,
+                            .text = verdict.note,
                             .size = attempt.stored.body_size,
-                            .next_attempt = outcome.next_attempt});
-  return outcome;
+                            .next_attempt = verdict.next_attempt});
 }
 
 }  // namespace postern

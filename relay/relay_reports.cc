@@ -27,33 +27,44 @@ const char* Words(ReportKind kind) {
 
 }  // namespace
 
-// What is found needs room to be done; without it the round stands still, and goes on in a later turn.
+// What is found needs room to be seen to; without it the round stands still, and goes on in a later turn.
+bool Relay::RoundsStandStill() const {
+  return requests_.size() >= kRequestCountMax || attempts_.size() >= options_.attempt_count_max;
+}
+
 bool Relay::ContinueRounds() {
   const WallTime now = clock_.Wall();
-  for (size_t i = 0; i < kRoundStepsPerTurn; ++i) {
-    if (!rounds_.under_way() && now < rounds_.next_turn()) break;
-    if (requests_.size() >= kRequestCountMax || attempts_.size() >= options_.attempt_count_max) return false;
-    for (const QueueRounds::Finding& finding : rounds_.Step(now)) {
-      switch (finding.what) {
-        case RoundFinding::kReportDue: ReportWhatIsDue(finding.message, finding.destination, nullptr); break;
-        case RoundFinding::kDelayDue: ReportDelay(finding.message, finding.destination); break;
-        case RoundFinding::kExpired: Expire(finding.message, finding.destination); break;
-      }
+  for (size_t steps = 0;;) {
+    for (; !findings_.empty(); findings_.pop_front()) {
+      if (RoundsStandStill()) return false;  // a receipt will wake us
+      SeeTo(findings_.front());
     }
+    if (steps++ == kRoundStepsPerTurn) break;
+    if (!rounds_.under_way() && now < rounds_.next_turn()) break;
+    const std::vector<QueueRounds::Finding> found = rounds_.Step(now);
+    findings_.assign(found.begin(), found.end());
   }
   RemoveUnused();
   return rounds_.under_way();
 }
 
-// Recipients of the message have failed, or have arrived. `attempt` is the one through which, when that was just now:
-// it knows who said so.
-void Relay::ReportWhatIsDue(MessageId message, uint32_t destination, const Attempt* attempt) {
+void Relay::SeeTo(const QueueRounds::Finding& finding) {
+  switch (finding.what) {
+    case RoundFinding::kReportDue: return ReportWhatIsDue(finding.message, nullptr);
+    case RoundFinding::kDelayDue: return ReportDelay(finding.message, finding.destination);
+    case RoundFinding::kExpired: return Expire(finding.message, finding.destination);
+  }
+}
+
+// Recipients of the message have failed, or have arrived: those of all destinations are told together, as far as
+// nothing is under way there. `attempt` is the one through which, when that was just now: it knows who said so.
+void Relay::ReportWhatIsDue(MessageId message, const Attempt* attempt) {
   if (reported_.contains(message.number) || operations_.WorksOn(message)) return;
-  if (attempt == nullptr && attempts_.contains(Key{message.number, destination})) return;
   const std::optional<MailState> queued = store_.Find(message);
-  const auto is_due = [destination](const QueuedRecipient& recipient) {
-    return recipient.destination == destination &&
-           (recipient.state == RecipientState::kFailed || recipient.state == RecipientState::kArrived);
+  const auto is_due = [&](const QueuedRecipient& recipient) {
+    if (recipient.state != RecipientState::kFailed && recipient.state != RecipientState::kArrived) return false;
+    const auto under_way = attempts_.find(Key{message.number, recipient.destination});
+    return under_way == attempts_.end() || under_way->second.get() == attempt;
   };
   if (!queued.has_value() || std::none_of(queued->recipients.begin(), queued->recipients.end(), is_due)) return;
   const std::optional<ReadEnvelope> read = Read(*queued);
@@ -63,9 +74,8 @@ void Relay::ReportWhatIsDue(MessageId message, uint32_t destination, const Attem
   for (uint32_t i = 0; i < queued->recipients.size(); ++i) {
     const QueuedRecipient& recipient = queued->recipients[i];
     if (!is_due(recipient)) continue;
-    ReportedRecipient reported = {
-        .index = i, .action = ActionOf(recipient, destination), .note = store_.LastText(message, i)};
-    if (attempt != nullptr) {
+    ReportedRecipient reported = {.index = i, .action = ActionOf(recipient), .note = store_.LastText(message, i)};
+    if (attempt != nullptr && attempt->destination == recipient.destination) {
       reported.remote_host = attempt->host;
       reported.last_attempt = clock_.Wall();
     }
@@ -114,9 +124,9 @@ std::optional<Relay::ReadEnvelope> Relay::Read(const MailState& queued) {
   return read;
 }
 
-ReportedAction Relay::ActionOf(const QueuedRecipient& recipient, uint32_t destination) const {
+ReportedAction Relay::ActionOf(const QueuedRecipient& recipient) const {
   if (recipient.state == RecipientState::kFailed) return ReportedAction::kFailed;
-  const Route* const route = RouteOf(destination);
+  const Route* const route = RouteOf(recipient.destination);
   const bool onward = route != nullptr && (route->kind == RouteKind::kMx || route->kind == RouteKind::kNextHop);
   return onward ? ReportedAction::kRelayed : ReportedAction::kDelivered;
 }
@@ -166,7 +176,9 @@ void Relay::BuryLetter(MessageId message, uint32_t recipient, const QueuedRecipi
   scheduler_.Add(dead_letters, message, WallTime{});
 }
 
+// Without room for it the next round finds it again.
 void Relay::Request(ReportRequest request) {
+  if (requests_.size() >= kRequestCountMax) return;
   ++reported_[request.about.number];
   requests_.push_back(std::move(request));
 }
@@ -180,12 +192,8 @@ void Relay::FinishReport(const DoneReport& done) {
   const auto count = reported_.find(done.about.number);
   if (--count->second > 0) return;
   reported_.erase(count);
-  const std::optional<MailState> queued = store_.Find(done.about);
-  if (!queued.has_value() || stopping_ || !done.made) return;  // one that could not be made is found in the next round
-  for (const QueuedRecipient& recipient : queued->recipients) {
-    if (!Waits(recipient.state) && !Settled(recipient.state))
-      ReportWhatIsDue(done.about, recipient.destination, nullptr);
-  }
+  if (stopping_ || !done.made) return;  // one that could not be made is found in the next round
+  ReportWhatIsDue(done.about, nullptr);
 }
 
 void Relay::HandleReported(const ReportRequest& request, const ReportResult& result) {

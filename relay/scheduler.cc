@@ -8,7 +8,7 @@ namespace postern {
 
 bool Scheduler::Destination::MayStart() const {
   if (ready.count == 0 || wake_at != WallTime{}) return false;
-  return active_count < (failure_count == 0 ? attempt_count_max : std::min(attempt_count_max, 1u));
+  return active_count < (failure_count == 0 ? attempts_allowed : std::min(attempt_count_max, 1u));
 }
 
 Scheduler::Destination& Scheduler::At(DestinationIndex destination) {
@@ -28,6 +28,7 @@ DestinationIndex Scheduler::AddDestination(const RetryPolicy& policy, uint32_t a
   d = {};
   d.policy = &policy;
   d.attempt_count_max = attempt_count_max;
+  d.attempts_allowed = std::min(attempt_count_max, kFirstAttemptCount);
   return destination;
 }
 
@@ -106,12 +107,14 @@ void Scheduler::FinishAttempt(DestinationIndex destination, Finish finish, WallT
   switch (finish) {
     case Finish::kAnswered:
       d.failure_count = 0;
+      d.attempts_allowed = std::min(d.attempt_count_max, d.attempts_allowed + 1);
       Wake(destination);
       break;
     case Finish::kUnreachable:
       // Attempts that ran side by side and failed together are one failure; one that was made before its time is none.
       if (d.failure_count == 0 || d.probe_at <= now) {
         ++d.failure_count;
+        d.attempts_allowed = std::min(d.attempt_count_max, kFirstAttemptCount);
         d.probe_at = now + d.policy->Interval(d.failure_count, destination);
       }
       Sleep(destination, std::max(d.wake_at, d.probe_at));

@@ -36,12 +36,16 @@ using DestinationIndex = uint32_t;
 
 class Scheduler {
  public:
+  static constexpr uint32_t kFirstAttemptCount = 2;
+
   Scheduler() = default;
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
   // A destination that is up. `policy` outlives it and says how long it is left alone when it is down; with
-  // `attempt_count_max` 0 nothing ever starts for it. Indices of removed destinations are used again.
+  // `attempt_count_max` 0 nothing ever starts for it. It begins with kFirstAttemptCount attempts side by side and may
+  // have one more with each that is answered, so that those who say nothing hold few hands. Indices of removed
+  // destinations are used again.
   DestinationIndex AddDestination(const RetryPolicy& policy, uint32_t attempt_count_max);
   // One that is Unused(). What was known of it is forgotten.
   void RemoveDestination(DestinationIndex destination);
@@ -111,6 +115,7 @@ class Scheduler {
     WallTime probe_at;  // when it is down: when it is to be tried again, unless an operator wants it earlier
     uint32_t waiting_count = 0;
     uint32_t attempt_count_max = 0;
+    uint32_t attempts_allowed = 0;  // of these, as far as it has earned them; none but a probe when it is down
     uint32_t active_count = 0;
     uint32_t failure_count = 0;
     bool in_turn = false;  // it is in `turn_`, and something is ready; it may have ceased to be allowed to start

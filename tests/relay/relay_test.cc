@@ -1,8 +1,10 @@
 // The road out as the relay walks it: who is tried when, what is noted, and what an operator may do.
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "relay/queue_view.h"
 #include "tests/relay/relay_world.h"
 
@@ -15,6 +17,15 @@ using std::chrono::minutes;
 class RelayTest : public RelayWorld {
  protected:
   RelayTest() { Begin(); }
+  // The destination has earned all the connections that it may have.
+  void Prove() {
+    for (int i = 0; i < 10; ++i) {
+      Accept({"proof@away.example"});
+      Settle();
+      courier_.Answer(Fate::kDelivered, 250);
+      Settle();
+    }
+  }
 };
 
 TEST_F(RelayTest, SendsEachRecipientItsWay) {
@@ -76,7 +87,7 @@ TEST_F(RelayTest, ABrokenMailboxDefersThatMessageOnly) {
   const MessageId id = Accept({"x@local.example"});
   Settle();
   EXPECT_EQ(Status(id).state, RecipientState::kDeferred);
-  EXPECT_EQ(store_.LastText(id, 0), "451 4.2.0 open: permission denied");
+  EXPECT_EQ(store_.LastText(id, 0), "4.2.0 open: permission denied");
   mailbox_broken = false;
   Accept({"z@local.example"});
   Settle();
@@ -102,7 +113,7 @@ TEST_F(RelayTest, WithoutARouteAMessageWaits) {
   const MessageId id = Accept({"y@elsewhere.example"});
   Settle();
   EXPECT_EQ(Status(id).state, RecipientState::kDeferred);
-  EXPECT_EQ(store_.LastText(id, 0), "450 4.4.4 no route for the recipient's domain");
+  EXPECT_EQ(store_.LastText(id, 0), "4.4.4 no route for the recipient's domain");
 }
 
 TEST_F(RelayTest, AnUnreadableMessageIsToldAndTriedLater) {
@@ -171,6 +182,7 @@ TEST_F(RelayTest, WhatCannotBeTriedNowIsPutBackAndNothingIsNoted) {
 }
 
 TEST_F(RelayTest, ADestinationThatIsDownIsProbedByOneMessage) {
+  Prove();
   for (int i = 0; i < 30; ++i) Accept({"y@away.example"});
   Settle();
   ASSERT_EQ(courier_.started.size(), 10u);
@@ -187,9 +199,11 @@ TEST_F(RelayTest, ADestinationThatIsDownIsProbedByOneMessage) {
   EXPECT_EQ(relay_->Status()[0].last_error, "said the peer");
   Pass(minutes(8));
   ASSERT_EQ(courier_.started.size(), 1u);
-  courier_.Answer(Fate::kDelivered, 250);
-  Settle();
-  EXPECT_EQ(courier_.started.size(), 10u);  // it answers: at full concurrency
+  for (int i = 0; i < 8; ++i) {
+    courier_.Answer(Fate::kDelivered, 250);
+    Settle();
+  }
+  EXPECT_EQ(courier_.started.size(), 10u);  // it answers: soon at full concurrency
 }
 
 TEST_F(RelayTest, WhatWaitsBehindADeadDestinationExpires) {
@@ -227,10 +241,10 @@ TEST_F(RelayTest, RejectsAndDiscardsByRoute) {
 TEST_F(RelayTest, EachDomainBehindAnMxRouteHasALineOfItsOwn) {
   for (int i = 0; i < 20; ++i) Accept({"y@one.world.example", "y@two.world.example"});
   Settle();
-  ASSERT_EQ(courier_.started.size(), 20u);
+  ASSERT_EQ(courier_.started.size(), 4u);
   int ones = 0;
   for (const Attempt* attempt : courier_.started) ones += attempt->domain == "one.world.example" ? 1 : 0;
-  EXPECT_EQ(ones, 10);
+  EXPECT_EQ(ones, 2);
   EXPECT_TRUE(relay_->destinations().FindName("two.world.example").has_value());
   while (!courier_.started.empty()) {
     courier_.Answer(Fate::kDelivered, 250);
@@ -314,6 +328,102 @@ TEST_F(RelayTest, ADestinationThatIsDownIsProbedByOneOfAllThatAreWanted) {
   Settle();
   EXPECT_TRUE(courier_.started.empty());
   EXPECT_EQ(relay_->Status()[0].probe_at, planned);  // and the pause is no longer for it
+}
+
+TEST_F(RelayTest, MoreMayExpireAtOnceThanMayBeTried) {
+  options_.attempt_count_max = 4;
+  BeginAgain();
+  for (int i = 0; i < 700; ++i) Accept({"y@away.example", "x@one.world.example", "x@two.world.example"});
+  Settle();
+  for (int i = 0; i < 3; ++i) courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
+  while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
+  Pass(hours(49));
+  for (int i = 0; i < 2000 && store_.message_count() > 0; ++i) {
+    ASSERT_LE(store_.pushed.size(), 512u);  // never more than there are places for
+    while (!courier_.started.empty()) courier_.Answer(Fate::kDelivered, 250);
+    Pass(std::chrono::seconds(1));
+  }
+  EXPECT_EQ(store_.message_count(), 0u);
+  EXPECT_GT(EventCount(DeliveryEventKind::kExpired), 1900u);  // the others were delivered by probes
+}
+
+TEST_F(RelayTest, AMessageWithManyDomainsExpires) {
+  std::vector<std::string> recipients;
+  for (int i = 0; i < 2000; ++i) recipients.push_back(absl::StrCat("y@d", i, ".world.example"));
+  Accept(recipients);
+  Settle();
+  while (!courier_.started.empty()) {
+    courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
+    Settle();
+  }
+  Pass(hours(49));
+  for (int i = 0; i < 100; ++i) {
+    while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
+    Pass(minutes(1));
+  }
+  EXPECT_EQ(EventCount(DeliveryEventKind::kExpired), 2000u);
+  EXPECT_LT(store_.reports.size(), 50u);  // those that failed together are told together
+}
+
+TEST_F(RelayTest, WhoIsDeliveredInAnEarlierTransactionIsNotedAtOnce) {
+  const MessageId id = Accept({"x@away.example", "y@away.example", "z@away.example"});
+  Settle();
+  Attempt& attempt = *courier_.started.front();
+  attempt.results.assign(3, {});
+  attempt.results[0].fate = Fate::kDelivered;
+  attempt.results[1].fate = Fate::kRefused;
+  relay_->HandleProgress(attempt);
+  Settle();
+  EXPECT_EQ(Status(id, 0).state, RecipientState::kDelivered);
+  EXPECT_EQ(Status(id, 1).state, RecipientState::kFailed);
+  EXPECT_EQ(Status(id, 2).state, RecipientState::kWaiting);
+  BeginAgain();  // killed in the middle
+  Pass(std::chrono::seconds(2));
+  const auto again = std::find_if(courier_.started.begin(), courier_.started.end(),
+                                  [id](const Attempt* started) { return started->message == id; });
+  ASSERT_NE(again, courier_.started.end());
+  EXPECT_EQ((*again)->indices, (std::vector<uint32_t>{2}));
+}
+
+TEST_F(RelayTest, NothingIsTriedWhileAWishIsOnItsWay) {
+  const MessageId id = Accept({"y@away.example"});
+  Settle();
+  courier_.Answer(Fate::kDeferred, 450);
+  Settle();
+  clock_.wall = clock_.wall + hours(1);  // its time has come, and the relay has not seen it yet
+  EXPECT_EQ(relay_->Act(QueueAction::kHold, id), QueueOperations::Answer::kStarted);
+  relay_->Turn();
+  EXPECT_TRUE(courier_.started.empty());
+  Pass(hours(1));
+  EXPECT_TRUE(courier_.started.empty());
+  EXPECT_EQ(Status(id).state, RecipientState::kHeld);
+}
+
+TEST_F(RelayTest, AnUnreadableMessageThatHasExpiredIsNotScheduledAgainAndAgain) {
+  store_.unreadable = true;
+  Accept({"y@away.example"});
+  Pass(hours(60));
+  const size_t told = EventCount(DeliveryEventKind::kReadFailed);
+  for (int i = 0; i < 60; ++i) Pass(minutes(1));
+  EXPECT_LT(EventCount(DeliveryEventKind::kReadFailed), told + 70);
+}
+
+TEST_F(RelayTest, WhatWaitsForAnotherModeDoesNotExpire) {
+  options_.onward = false;
+  BeginAgain();
+  const MessageId id = Accept({"y@away.example"});
+  Pass(hours(100));
+  EXPECT_EQ(Status(id).state, RecipientState::kWaiting);
+}
+
+TEST_F(RelayTest, AMessageLargerThanItsWayTakesIsRefused) {
+  for (Route& route : route_list_) route.message_size_max = route.match == "away.example" ? 0 : 10;
+  BeginAgain();
+  const MessageId id = Accept({"x@local.example", "y@gone.example"});
+  Settle();
+  EXPECT_FALSE(Queued(id));
+  EXPECT_EQ(FileCount("local.example/x"), 0u);
+  EXPECT_EQ(EventCount(DeliveryEventKind::kRejected), 2u);
 }
 
 TEST_F(RelayTest, WhatIsToLeaveWaitsWhenOnlyInboundIsServed) {

@@ -33,13 +33,24 @@ class SchedulerTest : public testing::Test {
     return std::to_string(start->destination) + ":" + std::to_string(number) + (start->forced ? "!" : "");
   }
 
+  // A destination that has earned all the attempts that it may have.
+  DestinationIndex AddProven(uint32_t attempt_count_max) {
+    const DestinationIndex destination = scheduler_.AddDestination(policy_, attempt_count_max);
+    for (uint32_t i = 0; i < attempt_count_max; ++i) {
+      scheduler_.Add(destination, Message(1'000'000), kNow);
+      EXPECT_TRUE(scheduler_.TakeNext(kNow).has_value());
+      scheduler_.FinishAttempt(destination, Finish::kAnswered, kNow);
+    }
+    return destination;
+  }
+
   const RetryPolicy policy_ = {};
   Scheduler scheduler_;
   Scheduler::Start last_;
 };
 
 TEST_F(SchedulerTest, GivesWhatIsDueInOrder) {
-  const auto a = scheduler_.AddDestination(policy_, 10);
+  const auto a = AddProven(10);
   EXPECT_FALSE(scheduler_.next_due().has_value());
   scheduler_.Add(a, Message(1), kNow + minutes(15));
   scheduler_.Add(a, Message(3), kNow);
@@ -57,7 +68,7 @@ TEST_F(SchedulerTest, GivesWhatIsDueInOrder) {
 }
 
 TEST_F(SchedulerTest, DestinationsTakeTurnsHoweverLongTheirLines) {
-  for (int i = 0; i < 3; ++i) scheduler_.AddDestination(policy_, 10);
+  for (int i = 0; i < 3; ++i) AddProven(10);
   for (uint64_t i = 0; i < 5; ++i) scheduler_.Add(0, Message(i), kNow);
   scheduler_.Add(1, Message(10), kNow);
   scheduler_.Add(1, Message(11), kNow);
@@ -84,8 +95,20 @@ TEST_F(SchedulerTest, ASlowDestinationHoldsBackNoOther) {
   EXPECT_EQ(scheduler_.view(slow).active_count, 2u);
 }
 
+TEST_F(SchedulerTest, WhoSaysNothingHoldsFewHands) {
+  const auto a = scheduler_.AddDestination(policy_, 5);
+  for (uint64_t i = 0; i < 100; ++i) scheduler_.Add(a, Message(i), kNow);
+  EXPECT_EQ(Take(), "0:0");
+  EXPECT_EQ(Take(), "0:1");
+  EXPECT_EQ(Take(), "");
+  scheduler_.FinishAttempt(a, Finish::kAnswered, kNow);
+  EXPECT_EQ(Take(), "0:2");
+  EXPECT_EQ(Take(), "0:3");
+  EXPECT_EQ(Take(), "");
+}
+
 TEST_F(SchedulerTest, ProbesADeadDestinationWithOneMessageAndThenLetsAllFlow) {
-  const auto a = scheduler_.AddDestination(policy_, 3);
+  const auto a = AddProven(3);
   for (uint64_t i = 0; i < 100; ++i) scheduler_.Add(a, Message(i), kNow);
   for (int i = 0; i < 3; ++i) ASSERT_NE(Take(), "");
   for (int i = 0; i < 3; ++i) scheduler_.FinishAttempt(a, Finish::kUnreachable, kNow);
@@ -230,6 +253,7 @@ class NaiveScheduler {
     std::multiset<std::pair<WallTime, MessageId>> waiting;
     std::deque<LinedMessage> ready;
     uint32_t attempt_count_max = 0;
+    uint32_t attempts_allowed = 0;
     uint32_t active_count = 0;
     uint32_t failure_count = 0;
     WallTime wake_at;
@@ -239,7 +263,7 @@ class NaiveScheduler {
     bool MayStart() const {
       if (ready.empty() || wake_at.us != 0) return false;
       if (failure_count > 0) return attempt_count_max > 0 && active_count == 0;
-      return active_count < attempt_count_max;
+      return active_count < attempts_allowed;
     }
   };
   std::map<DestinationIndex, Destination> destinations;
@@ -340,10 +364,11 @@ class Life {
   }
 
   void AddDestination() {
-    const uint32_t attempt_count_max = Below(4);
+    const uint32_t attempt_count_max = Below(6);
     const DestinationIndex index = scheduler_.AddDestination(policy_, attempt_count_max);
     NaiveScheduler::Destination d;
     d.attempt_count_max = attempt_count_max;
+    d.attempts_allowed = std::min(attempt_count_max, Scheduler::kFirstAttemptCount);
     EXPECT_TRUE(model_.destinations.emplace(index, d).second) << "index " << index << " is in use";
   }
 
@@ -390,12 +415,14 @@ class Life {
       case 2:
         scheduler_.FinishAttempt(start.destination, Finish::kAnswered, now_);
         d.failure_count = 0;
+        d.attempts_allowed = std::min(d.attempt_count_max, d.attempts_allowed + 1);
         d.wake_at = {};
         break;
       case 3:
         scheduler_.FinishAttempt(start.destination, Finish::kUnreachable, now_);
         if (d.failure_count == 0 || d.probe_at <= now_) {
           ++d.failure_count;
+          d.attempts_allowed = std::min(d.attempt_count_max, Scheduler::kFirstAttemptCount);
           d.probe_at = now_ + policy_.Interval(d.failure_count, start.destination);
         }
         d.wake_at = std::max(d.wake_at, d.probe_at);
