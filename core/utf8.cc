@@ -28,4 +28,11 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
+// Without leaving early, so that it is done many bytes at a time: most text has none.
+bool IsAscii(std::string_view text) {
+  unsigned char all = 0;
+  for (const char c : text) all |= static_cast<unsigned char>(c);
+  return all < 0x80;
+}
+
 }  // namespace postern

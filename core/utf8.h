@@ -22,6 +22,8 @@ Utf8Character DecodeUtf8(std::string_view text);
 
 // All of `text` is well-formed.
 bool IsUtf8(std::string_view text);
+// No byte of `text` is over 127.
+bool IsAscii(std::string_view text);
 
 }  // namespace postern
 

@@ -8,12 +8,6 @@
 namespace postern {
 namespace {
 
-bool IsLoopback(const IpAddress& ip) {
-  static const IpNetwork v4 = *IpNetwork::Parse("127.0.0.0/8");
-  static const IpNetwork v6 = *IpNetwork::Parse("::1");
-  return v4.Contains(ip) || v6.Contains(ip);
-}
-
 // A connection to a wildcard arrives at the loopback of its family.
 IpAddress Reached(const IpAddress& ip) {
   if (!ip.IsWildcard()) return ip;
@@ -23,11 +17,11 @@ IpAddress Reached(const IpAddress& ip) {
 bool Reaches(const std::string& host, const IpAddress& own, const std::string& hostname) {
   if (const std::optional<IpAddress> literal = IpAddress::Parse(host)) {
     const IpAddress ip = Reached(*literal);
-    return ip == own || (own.IsWildcard() && own.family == ip.family && IsLoopback(ip));
+    return ip == own || (own.IsWildcard() && own.family == ip.family && ip.IsLoopback());
   }
   const std::string name = absl::AsciiStrToLower(host);
-  if (name == "localhost") return own.IsWildcard() || IsLoopback(own);
-  return name == absl::AsciiStrToLower(hostname) && !IsLoopback(own);
+  if (name == "localhost") return own.IsWildcard() || own.IsLoopback();
+  return name == absl::AsciiStrToLower(hostname) && !own.IsLoopback();
 }
 
 }  // namespace

@@ -123,12 +123,6 @@ void RouteExplainer::FindAddresses(ExplainedHost& host) {
   host.note = absl::StrCat("has no address", said ? ": " : "", said ? answer->text : "");
 }
 
-bool RouteExplainer::IsOurs(const ExplainedHost& host) const {
-  return finder_.IsOwnName(host.name) ||
-         std::any_of(host.addresses.begin(), host.addresses.end(),
-                     [this](const SocketAddress& address) { return finder_.IsOwnAddress(address); });
-}
-
 void RouteExplainer::AddDroppedExchanges(const std::string& domain, RouteExplanation& explanation) {
   const std::optional<std::string> name = ToAsciiDomain(domain);
   if (!name.has_value() || IsAddressLiteral(domain)) return;
@@ -144,11 +138,12 @@ void RouteExplainer::AddDroppedExchanges(const std::string& domain, RouteExplana
     FindAddresses(dropped.emplace_back(
         ExplainedHost{.name = exchange.host, .port = explanation.route->port, .preference = exchange.preference}));
   }
-  const auto ourselves =
-      std::find_if(dropped.begin(), dropped.end(), [this](const ExplainedHost& host) { return IsOurs(host); });
+  const auto ourselves = std::find_if(dropped.begin(), dropped.end(), [this](const ExplainedHost& host) {
+    return finder_.IsOwn(host.name, host.addresses);
+  });
   for (ExplainedHost& host : dropped) {
     host.tried = false;
-    if (IsOurs(host)) {
+    if (finder_.IsOwn(host.name, host.addresses)) {
       host.note = "this is the gateway itself";
     } else if (ourselves != dropped.end() && host.preference >= ourselves->preference) {
       host.note = "no better than the gateway itself";
@@ -168,7 +163,7 @@ void RouteExplainer::AddNamedHosts(const Route& route, RouteExplanation& explana
     }
   }
   for (ExplainedHost& host : explanation.hosts) {
-    if (IsOurs(host)) host.note = "this is the gateway itself: mail would go round";
+    if (finder_.IsOwn(host.name, host.addresses)) host.note = "this is the gateway itself: mail would go round";
   }
 }
 

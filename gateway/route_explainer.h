@@ -44,7 +44,6 @@ class RouteExplainer {
   const DnsQuestion* Ask(const std::string& name, DnsType type);
   // Looks up the addresses of `host`, and notes when it has none.
   void FindAddresses(ExplainedHost& host);
-  bool IsOurs(const ExplainedHost& host) const;
   // The exchanges of `domain` that are not among the hosts, and why.
   void AddDroppedExchanges(const std::string& domain, RouteExplanation& explanation);
   void AddNamedHosts(const Route& route, RouteExplanation& explanation);

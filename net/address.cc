@@ -37,6 +37,11 @@ IpAddress IpAddress::Unmapped() const {
   return plain;
 }
 
+bool IpAddress::IsLoopback() const {
+  constexpr std::array<uint8_t, 16> kIPv6Loopback = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return family == AddressFamily::kIPv4 ? bytes[0] == 127 : bytes == kIPv6Loopback;
+}
+
 std::string IpAddress::ToString() const { return FormatIpText(*this); }
 
 std::optional<SocketAddress> SocketAddress::Parse(std::string_view text, std::optional<uint16_t> default_port) {

@@ -27,6 +27,7 @@ struct IpAddress {
   IpAddress Unmapped() const;
   std::string ToString() const;
   bool IsWildcard() const { return bytes == std::array<uint8_t, 16>{}; }
+  bool IsLoopback() const;  // 127.0.0.0/8 or ::1
 
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
   template <typename H>

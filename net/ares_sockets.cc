@@ -7,6 +7,8 @@
 #include <deque>
 #include <string>
 
+#include "net/socket.h"
+
 namespace postern {
 namespace {
 
@@ -28,24 +30,6 @@ std::optional<DnsRcode> RcodeOf(std::string_view message) {
 }
 
 }  // namespace
-
-SocketAddress FromSockaddr(const sockaddr* address) {
-  SocketAddress result;
-  if (address->sa_family == AF_INET) {
-    sockaddr_in in{};
-    std::memcpy(&in, address, sizeof in);
-    result.ip.family = AddressFamily::kIPv4;
-    std::memcpy(result.ip.bytes.data(), &in.sin_addr, sizeof in.sin_addr);
-    result.port = ntohs(in.sin_port);
-  } else {
-    sockaddr_in6 in6{};
-    std::memcpy(&in6, address, sizeof in6);
-    result.ip.family = AddressFamily::kIPv6;
-    std::memcpy(result.ip.bytes.data(), &in6.sin6_addr, sizeof in6.sin6_addr);
-    result.port = ntohs(in6.sin6_port);
-  }
-  return result;
-}
 
 // One of them. It lives until its close has come home.
 class AresSockets::AresSocket {
@@ -73,7 +57,7 @@ class AresSockets::AresSocket {
   // These do what c-ares' calls do: bytes, or -1 with errno.
   int Connect(const sockaddr* address, ares_socklen_t size) {
     sockaddr_ = std::string(reinterpret_cast<const char*>(address), size);
-    connect_.peer = FromSockaddr(address);
+    connect_.peer = FromSystemAddress(*address);
     Sockets& sockets = owner_.poller_.sockets();
     const SocketResult made = datagram_ ? sockets.MakeDatagramFor(connect_.peer) : sockets.MakeFor(connect_.peer);
     if (!made.socket.valid()) return static_cast<int>(FailWith(ECONNREFUSED));

@@ -24,9 +24,6 @@
 
 namespace postern {
 
-// What c-ares and we know an address as.
-SocketAddress FromSockaddr(const sockaddr* address);
-
 class AresSockets {
  public:
   explicit AresSockets(Poller& poller);

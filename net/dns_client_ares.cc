@@ -15,6 +15,7 @@
 #include "net/ares_sockets.h"
 #include "net/dns_message.h"
 #include "net/dns_trail.h"
+#include "net/socket.h"
 
 namespace postern {
 namespace {
@@ -249,7 +250,7 @@ class AresClient final : public DnsClient {
       if (info == nullptr) return;
       auto& into = *static_cast<Found*>(arg);
       for (const ares_addrinfo_node* node = info->nodes; node != nullptr; node = node->ai_next) {
-        const IpAddress ip = FromSockaddr(node->ai_addr).ip.Unmapped();
+        const IpAddress ip = FromSystemAddress(*node->ai_addr).ip.Unmapped();
         (ip.family == AddressFamily::kIPv6 ? into.six : into.four).push_back(ip);
       }
       ares_freeaddrinfo(info);

@@ -13,6 +13,8 @@
 #include "net/address.h"
 #include "net/op.h"
 
+struct sockaddr;
+
 namespace postern {
 
 struct SocketResult {
@@ -58,6 +60,8 @@ class Sockets {
 
 Sockets& SystemSockets();
 
+// `system` has the whole structure of its family behind it.
+SocketAddress FromSystemAddress(const sockaddr& system);
 NetError ToNetError(int system_code);
 std::string SystemErrorText(int system_code);
 

@@ -8,12 +8,7 @@
 #include "net/address.h"
 #include "net/op.h"
 
-struct sockaddr;
-
 namespace postern {
-
-// With the whole structure of its family behind it.
-SocketAddress FromSystemAddress(const sockaddr& system);
 
 // One waiting connection, or an invalid socket with errno set.
 Socket AcceptSocket(Socket listener, SocketAddress& peer);

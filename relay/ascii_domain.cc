@@ -19,10 +19,6 @@ constexpr uint32_t kDamp = 700;
 constexpr uint32_t kFirstBias = 72;
 constexpr uint32_t kFirstCode = 0x80;
 
-bool IsAscii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 char Digit(uint32_t value) { return static_cast<char>(value < 26 ? 'a' + value : '0' + (value - 26)); }
 
 // RFC 3492 6.1.

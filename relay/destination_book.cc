@@ -6,6 +6,7 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/ascii.h"
+#include "smtp/address.h"
 
 namespace postern {
 namespace {

@@ -78,11 +78,4 @@ absl::StatusOr<RouteTable> RouteTable::Create(std::vector<Route> routes) {
   return table;
 }
 
-std::string_view DomainOf(std::string_view address) {
-  const size_t at = address.rfind('@');
-  return at == std::string_view::npos ? std::string_view() : address.substr(at + 1);
-}
-
-std::string_view LocalPartOf(std::string_view address) { return address.substr(0, address.rfind('@')); }
-
 }  // namespace postern

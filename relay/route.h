@@ -80,10 +80,6 @@ class RouteTable {
   DomainTable table_;  // to indices of routes_
 };
 
-// What stands behind the last '@'; empty when there is none. A quoted local part may hold an '@', a domain may not.
-std::string_view DomainOf(std::string_view address);
-std::string_view LocalPartOf(std::string_view address);
-
 }  // namespace postern
 
 #endif  // POSTERN_RELAY_ROUTE_H_

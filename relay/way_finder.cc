@@ -13,12 +13,6 @@
 namespace postern {
 namespace {
 
-bool IsLoopback(const IpAddress& ip) {
-  if (ip.family == AddressFamily::kIPv4) return ip.bytes[0] == 127;
-  static const IpAddress kLoopback = *IpAddress::Parse("::1");
-  return ip == kLoopback;
-}
-
 // RFC 5321 4.1.3, without its brackets.
 std::optional<IpAddress> ParseLiteral(std::string_view text) {
   if (absl::StartsWithIgnoreCase(text, "IPv6:")) return IpAddress::Parse(text.substr(5));
@@ -31,12 +25,16 @@ std::optional<IpAddress> ParseLiteral(std::string_view text) {
 WayFinder::WayFinder(WayOptions options, DnsCache& names)
     : options_(std::move(options)), names_(names), random_(options_.seed) {}
 
-bool WayFinder::IsOwnName(std::string_view host) const { return absl::EqualsIgnoreCase(host, options_.hostname); }
+bool WayFinder::IsOwn(std::string_view name, std::span<const SocketAddress> addresses) const {
+  return absl::EqualsIgnoreCase(name, options_.hostname) ||
+         std::any_of(addresses.begin(), addresses.end(),
+                     [this](const SocketAddress& address) { return IsOwnAddress(address); });
+}
 
 bool WayFinder::IsOwnAddress(const SocketAddress& address) const {
   return std::any_of(options_.own_addresses.begin(), options_.own_addresses.end(), [&](const SocketAddress& own) {
     if (own.family() != address.family() || own.port != address.port) return false;
-    return own.ip == address.ip || (own.ip.IsWildcard() && IsLoopback(address.ip));
+    return own.ip == address.ip || (own.ip.IsWildcard() && address.ip.IsLoopback());
   });
 }
 
@@ -163,12 +161,8 @@ void WaySearch::TakeAddresses(WayHost& host, const DnsQuestion& answer) {
 // Drops ourselves, and all exchanges that are no better than we are: they would only give the mail to us.
 void WaySearch::DropOurselves() {
   if (route_->kind != RouteKind::kMx || way_.hosts.empty()) return;
-  const auto is_own = [this](const WayHost& host) {
-    return finder_.IsOwnName(host.name) ||
-           std::any_of(host.addresses.begin(), host.addresses.end(),
-                       [this](const SocketAddress& address) { return finder_.IsOwnAddress(address); });
-  };
-  const auto ourselves = std::find_if(way_.hosts.begin(), way_.hosts.end(), is_own);
+  const auto ourselves = std::find_if(way_.hosts.begin(), way_.hosts.end(),
+                                      [this](const WayHost& host) { return finder_.IsOwn(host.name, host.addresses); });
   if (ourselves == way_.hosts.end()) return;
   const uint16_t preference = ourselves->preference;
   std::erase_if(way_.hosts, [preference](const WayHost& host) { return host.preference >= preference; });

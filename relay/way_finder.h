@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,7 +65,8 @@ class WayFinder {
   WayFinder(WayOptions options, DnsCache& names);
 
   DnsCache& names() { return names_; }
-  bool IsOwnName(std::string_view host) const;
+  // Whether a host is ourselves, as far as its addresses are known.
+  bool IsOwn(std::string_view name, std::span<const SocketAddress> addresses) const;
   bool IsOwnAddress(const SocketAddress& address) const;
   // Which host of the route is the first this time.
   size_t NextTurn(const Route& route) { return turns_[&route]++ % route.next_hops.size(); }

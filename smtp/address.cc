@@ -36,8 +36,6 @@ constexpr std::array<uint8_t, 256> kPlaces = [] {
 
 bool MayStand(char c, uint8_t place) { return (kPlaces[static_cast<unsigned char>(c)] & place) != 0; }
 
-bool IsEightBit(char c) { return static_cast<unsigned char>(c) >= 0x80; }
-
 // How much of `text` is a local part; nothing when it does not start with one.
 size_t DotStringSize(std::string_view text) {
   size_t end = 0;
@@ -157,7 +155,7 @@ ParsedPath ParsePath(std::string_view text, Direction direction) {
   parsed.path.local_part = rest.substr(0, local_size);
   if (end > local_size) parsed.path.domain = rest.substr(local_size + 1, end - local_size - 1);
   const std::string_view whole = text.substr(0, parsed.size);
-  parsed.path.eight_bit = std::any_of(whole.begin(), whole.end(), IsEightBit);
+  parsed.path.eight_bit = !IsAscii(whole);
   parsed.error = CheckMailbox(parsed.path, direction);
   if (parsed.error == AddressError::kNone && parsed.path.eight_bit && !IsUtf8(whole))
     parsed.error = AddressError::kUtf8;
@@ -169,6 +167,13 @@ ParsedPath ParsePath(std::string_view text, Direction direction) {
 ParsedPath ParseReversePath(std::string_view text) { return ParsePath(text, Direction::kReverse); }
 
 ParsedPath ParseForwardPath(std::string_view text) { return ParsePath(text, Direction::kForward); }
+
+std::string_view DomainOf(std::string_view mailbox) {
+  const size_t at = mailbox.rfind('@');
+  return at == std::string_view::npos ? std::string_view() : mailbox.substr(at + 1);
+}
+
+std::string_view LocalPartOf(std::string_view mailbox) { return mailbox.substr(0, mailbox.rfind('@')); }
 
 AddressError CheckDomain(std::string_view domain) {
   if (domain.size() > kDomainSizeMax) return AddressError::kDomainTooLong;

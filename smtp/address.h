@@ -44,6 +44,11 @@ struct ParsedPath {
 ParsedPath ParseReversePath(std::string_view text);  // RFC 5321 4.1.1.2: may be `<>`
 ParsedPath ParseForwardPath(std::string_view text);  // RFC 5321 4.1.1.3: may be `<postmaster>`
 
+// The parts of a mailbox that was a good path. A quoted local part may hold an '@', a domain may not; `postmaster`
+// alone has no domain.
+std::string_view DomainOf(std::string_view mailbox);
+std::string_view LocalPartOf(std::string_view mailbox);
+
 // "mail.example": labels of letters, digits, hyphens, underscores (which real hosts have) and UTF-8; no final dot.
 AddressError CheckDomain(std::string_view domain);
 // "[192.0.2.1]", "[IPv6:2001:db8::1]".

@@ -6,6 +6,8 @@
 #include "absl/log/check.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/utf8.h"
+#include "smtp/address.h"
 #include "smtp/client_commands.h"
 
 namespace postern {
@@ -16,17 +18,8 @@ bool HasControlByte(std::string_view text) {
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
-bool HasEightBit(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
-}
-
 // Of two limits; 0 is none.
 uint32_t Lower(uint32_t a, uint32_t b) { return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b); }
-
-std::string_view DomainOf(std::string_view address) {
-  const size_t at = address.rfind('@');
-  return at == std::string_view::npos ? std::string_view() : address.substr(at + 1);
-}
 
 // Counts the different domains among recipients, up to a limit (RFC 9422: RCPTDOMAINMAX); 0 is none.
 class DomainLimit {
@@ -314,7 +307,7 @@ void ClientConversation::CheckLimits() {
                     absl::StrCat("the message is larger than the peer's limit of ", offers_.message_size_max));
     } else if (HasControlByte(address) || HasControlByte(head.sender)) {
       RefuseLocally(i, "5.1.3", "the address holds a control byte");
-    } else if (!offers_.utf8 && (HasEightBit(head.sender) || HasEightBit(address))) {
+    } else if (!offers_.utf8 && !(IsAscii(head.sender) && IsAscii(address))) {
       RefuseLocally(i, "5.6.7", "the address needs SMTPUTF8, which the peer does not offer");
     } else if (eight_bit) {
       RefuseLocally(i, "5.6.3", "the message needs 8BITMIME, which the peer does not offer");

@@ -94,7 +94,6 @@ class ClientConversation {
   // connection may be used on.
   bool mail_deferred() const { return mail_deferred_; }
   // What the peer said in its reply to EHLO, for this connection. 0 is no limit (RFC 9422 4).
-  bool offers_dsn() const { return offers_.dsn; }
   uint32_t mail_count_max() const { return offers_.mail_count_max; }
 
   // Why it was closed; what failed_before_mail() speaks of. Empty text after a QUIT.

@@ -21,10 +21,6 @@ constexpr size_t kLineSizeWanted = 76;
 constexpr size_t kPieceSizeMax = 900;  // a word, or a value: with what stands before it, the line keeps below 998
 constexpr std::string_view kIndent = "    ";
 
-bool IsAscii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 // A character that is shown, or a space; no control, and none of the two that end lines in Unicode.
 bool IsGraphic(Utf8Character c) {
   return c.size > 0 && c.code >= 0x20 && (c.code < 0x7F || c.code > 0x9F) && c.code != 0x2028 && c.code != 0x2029;

@@ -3,25 +3,16 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "core/utf8.h"
 
 namespace postern {
-namespace {
-
-// Without leaving early, so that it is done many bytes at a time: most text has none.
-bool HasEightBit(std::string_view text) {
-  unsigned char all = 0;
-  for (const char c : text) all |= static_cast<unsigned char>(c);
-  return all >= 0x80;
-}
-
-}  // namespace
 
 bool ReturnedPart::Look(std::string_view piece) {
   LookForBoundary(piece);
   if (!header_ended_) LookAtHeader(piece);
   seen_size_ += piece.size();
   if (content_ != ReturnedContent::kMessage) return !header_ended_;
-  eight_bit_ = eight_bit_ || HasEightBit(piece);
+  eight_bit_ = eight_bit_ || !IsAscii(piece);
   return true;
 }
 
@@ -45,7 +36,7 @@ void ReturnedPart::LookAtHeader(std::string_view piece) {
     const bool whole = lf != std::string_view::npos;
     header_ended_ = header_size_ + line_size_ > kHeaderSizeMax || (whole && line_size_ == (line_has_cr_ ? 2 : 1));
     if (header_ended_) return;
-    header_eight_bit_ = header_eight_bit_ || HasEightBit(bytes);
+    header_eight_bit_ = header_eight_bit_ || !IsAscii(bytes);
     if (!whole) return;
     header_size_ += line_size_;
     line_size_ = 0;

@@ -37,6 +37,17 @@ TEST(Utf8, ReadsEveryCharacter) {
   }
 }
 
+TEST(Utf8, KnowsAscii) {
+  for (const std::string& text : std::vector<std::string>{"", std::string("a\0b", 3), "\x7F\r\n"}) {
+    EXPECT_TRUE(IsAscii(text)) << testing::PrintToString(text);
+  }
+  for (size_t i = 0; i < 100; ++i) {
+    std::string text(100, 'x');
+    text[i] = '\x80';
+    EXPECT_FALSE(IsAscii(text)) << i;
+  }
+}
+
 TEST(Utf8, IsWellFormedOrNot) {
   for (const std::string& text :
        std::vector<std::string>{"", std::string("a\0b", 3), "\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80",

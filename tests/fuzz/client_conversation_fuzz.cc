@@ -146,7 +146,7 @@ class Play {
       const RecipientResult& result = conversation_.results()[i];
       CHECK(result.fate != Fate::kPending);
       CHECK(result.fate != Fate::kDelivered || (given_size_ == body_.size() && result.reply.positive()));
-      CHECK(!result.peer_reports || (result.fate == Fate::kDelivered && conversation_.offers_dsn()));
+      CHECK(!result.peer_reports || result.fate == Fate::kDelivered);
       CHECK_LE(result.reply.text.size(), kResultTextSizeMax);
       if (result.fate == Fate::kNextTransaction) next.push_back(recipients_[i]);
     }

@@ -43,6 +43,16 @@ TEST(IpAddress, AnIPv4AddressInIPv6ClothesIsOne) {
   EXPECT_FALSE(IpAddress::Parse("::1")->IsWildcard());
 }
 
+TEST(IpAddress, LoopbackLeadsToThisMachine) {
+  for (const char* text : {"127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1"}) {
+    EXPECT_TRUE(IpAddress::Parse(text)->IsLoopback()) << text;
+  }
+  for (const char* text : {"128.0.0.1", "0.0.0.1", "0.0.0.0", "::", "::2", "7f00::1"}) {
+    EXPECT_FALSE(IpAddress::Parse(text)->IsLoopback()) << text;
+  }
+  EXPECT_FALSE(IpAddress{}.IsLoopback());
+}
+
 TEST(IpNetwork, ContainsWhatItsLeadingBitsSay) {
   struct Case {
     const char* network;

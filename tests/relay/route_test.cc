@@ -77,12 +77,5 @@ TEST(HostPort, Parses) {
             "\"mail.internal:25a\": the port must be 1 to 65535");
 }
 
-TEST(Address, SplitsAtTheLastAt) {
-  EXPECT_EQ(DomainOf("\"a@b\"@c"), "c");
-  EXPECT_EQ(LocalPartOf("\"a@b\"@c"), "\"a@b\"");
-  EXPECT_EQ(DomainOf("postmaster"), "");
-  EXPECT_EQ(LocalPartOf("postmaster"), "postmaster");
-}
-
 }  // namespace
 }  // namespace postern

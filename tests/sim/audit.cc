@@ -17,6 +17,7 @@
 #include "gateway/offline_queue.h"
 #include "relay/mail_store.h"
 #include "relay/queue_view.h"
+#include "smtp/address.h"
 #include "tests/sim/sim_setup.h"
 
 namespace postern {

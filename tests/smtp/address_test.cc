@@ -129,5 +129,12 @@ TEST(Address, MayBeUtf8) {
   EXPECT_EQ(Forward("<@\xFC:a@b>"), kUtf8);
 }
 
+TEST(Address, AMailboxIsSplitAtItsLastAt) {
+  EXPECT_EQ(DomainOf("\"a@b\"@c"), "c");
+  EXPECT_EQ(LocalPartOf("\"a@b\"@c"), "\"a@b\"");
+  EXPECT_EQ(DomainOf("postmaster"), "");
+  EXPECT_EQ(LocalPartOf("postmaster"), "postmaster");
+}
+
 }  // namespace
 }  // namespace postern

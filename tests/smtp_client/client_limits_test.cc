@@ -155,11 +155,9 @@ TEST(ClientLimits, TellsWhoReportsADelivery) {
   const Play with(Through("250-x\r\n250-LIMITS MAILMAX=7\r\n250 DSN", {"250 ok", "550 no"}),
                   {{.recipients = {"a@b", "c@d"}}});
   EXPECT_EQ(with.results, "delivered 250  ok reports\nrefused 550  no\n");
-  EXPECT_TRUE(with.conversation.offers_dsn());
   EXPECT_EQ(with.conversation.mail_count_max(), 7u);
   const Play without(Through("250 x", {"250 ok"}), {{}});
   EXPECT_EQ(without.results, "delivered 250  ok\n");
-  EXPECT_FALSE(without.conversation.offers_dsn());
   EXPECT_EQ(without.conversation.mail_count_max(), 0u);
 }
 
