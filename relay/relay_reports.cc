@@ -76,7 +76,7 @@ void Relay::ReportWhatIsDue(MessageId message, const Attempt* attempt) {
     if (!is_due(recipient)) continue;
     ReportedRecipient reported = {.index = i, .action = ActionOf(recipient), .note = store_.LastText(message, i)};
     if (attempt != nullptr && attempt->destination == recipient.destination) {
-      reported.remote_host = attempt->host;
+      reported.remote_host = attempt->remote;
       reported.last_attempt = clock_.Wall();
     }
     ReportKind kind = ReportKind::kFailure;

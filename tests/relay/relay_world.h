@@ -53,6 +53,7 @@ class ScriptedCourier final : public Courier {
     Attempt& attempt = *started.front();
     started.pop_front();
     attempt.host = "192.0.2.1:25";
+    attempt.remote = "mx.away.example";
     if (end != AttemptEnd::kUntried) attempt.results = std::move(results);
     listener_->HandleAttemptDone(attempt, end);
   }
