@@ -79,7 +79,7 @@ class Auditor {
     SentMessage* const message = book_.CheckCopy(where, recipient, text);
     if (message == nullptr) return;
     if (++counts[message] == 2) book_.Complain(absl::StrCat(where, ": ", message->token, " lies there twice"));
-    if (SentRecipient* found = message->Find(recipient); found != nullptr) found->taken = true;
+    if (SentRecipient* found = message->Find(recipient); found != nullptr) found->taken = found->unreceipted = true;
   }
 
   // The mailboxes lie at /mail/DOMAIN/LOCAL.
@@ -168,6 +168,7 @@ class Auditor {
   void CheckMessage(SentMessage& message, const QueueEntryView* entry) {
     for (SentRecipient& recipient : message.recipients) {
       if (!recipient.accepted) continue;
+      CheckReceiptsAreOurs(message, recipient);
       if (entry == nullptr) {
         CheckGone(message, recipient);
         continue;
@@ -278,6 +279,14 @@ class Auditor {
     if (recipient.receipts.empty() && !Excused(message, "success")) {
       Tell(message, recipient, "has arrived, and its sender, who had asked for it, was not told");
     }
+  }
+
+  void CheckReceiptsAreOurs(const SentMessage& message, const SentRecipient& recipient) {
+    if (recipient.receipts.empty() || recipient.unreceipted || recipient.lied_about) return;
+    if (VanishesAlways(DomainOf(recipient.address))) return;
+    Tell(message, recipient,
+         recipient.taken ? "is told to have arrived, which the next hop tells as well"
+                         : "is told to have arrived, and has nothing");
   }
 
   // Whether a report that should be there may have gone where nobody sees it.

@@ -112,6 +112,7 @@ void PostBook::NoteTaken(std::string_view sender, std::string_view recipient, bo
   if (found == nullptr) return;
   found->taken = true;
   found->receipted |= receipted;
+  found->unreceipted |= !receipted;
 }
 
 void PostBook::NoteConfirmed(std::string_view sender, std::string_view recipient, uint32_t life) {

@@ -34,6 +34,7 @@ struct SentRecipient {
   bool accepted = false;              // RCPT was answered with 250
   bool taken = false;                 // it lies in the mailbox, or the next hop has answered 250
   bool receipted = false;             // who has taken it offers DSN, and tells the sender himself
+  bool unreceipted = false;           // somebody has taken it who does not
   bool refused = false;               // the next hop has refused it for good
   bool lied_about = false;            // the next hop has said what was not so: whatever came of it is right
   bool settled = false;               // the log says that nothing is to be done any more: never again
