@@ -90,7 +90,7 @@ class Schedule(unittest.TestCase):
             with gateway.client() as client:
                 for i in range(50):
                     client.message(MESSAGE, f"r{i}@slow.example")
-                wait_until(lambda: slow.open >= 10, 10, gateway.log)
+                wait_until(lambda: slow.open >= 8, 10, gateway.log)  # half of all attempts, and never more
                 start = time.monotonic()
                 for i in range(50):
                     client.message(MESSAGE, f"r{i}@quick.example")
