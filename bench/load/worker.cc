@@ -86,7 +86,8 @@ MonotonicTime Worker::NextDue() {
 }
 
 void Worker::HandOut(MonotonicTime now) {
-  while (!line_.empty() && !plan_.Over(now)) {
+  // What was due before the end is begun although that has just come, for it is no fault of the server's.
+  while (!line_.empty() && !ended_) {
     Session& session = *line_.front();
     if (session.available()) {
       const std::optional<Assignment> next = TakeAssignment(now);
@@ -102,7 +103,7 @@ void Worker::HandOut(MonotonicTime now) {
 }
 
 std::optional<Assignment> Worker::TakeAssignment(MonotonicTime now) {
-  if (!begun_ || ended_ || plan_.Over(now)) return std::nullopt;
+  if (!begun_ || ended_ || plan_.stopped()) return std::nullopt;
   const std::optional<MonotonicTime> due = pacer_.TakeDue(now);
   if (!due || !plan_.TryTake(*due)) return std::nullopt;
   const uint64_t number = static_cast<uint64_t>(index_) << kLetterBits | letter_count_++;
