@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -76,7 +77,8 @@ absl::StatusOr<MessageId> ParseTarget(const std::string& id) {
       "\": must be the id of a message, 13 letters and digits as `postern queue list --messages` shows it"));
 }
 
-// Where an exported message goes.
+// Where an exported message goes. The file is made when the first bytes come, so that a message that is not there
+// neither leaves an empty one nor empties an older one.
 class ExportFile {
  public:
   explicit ExportFile(const std::string& path) : path_(path) {}
@@ -86,19 +88,22 @@ class ExportFile {
   ExportFile(const ExportFile&) = delete;
   ExportFile& operator=(const ExportFile&) = delete;
 
-  absl::Status Open() {
-    file_ = path_.empty() ? stdout : std::fopen(path_.c_str(), "wb");
-    return file_ != nullptr ? absl::OkStatus() : Failure();
-  }
   absl::Status Write(std::string_view bytes) {
+    if (absl::Status status = Open(); !status.ok()) return status;
     return std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size() ? absl::OkStatus() : Failure();
   }
+  // The message has come to its end.
   absl::Status Close() {
+    if (absl::Status status = Open(); !status.ok()) return status;
     std::FILE* const file = std::exchange(file_, nullptr);
     return (file == stdout ? std::fflush(file) : std::fclose(file)) == 0 ? absl::OkStatus() : Failure();
   }
 
  private:
+  absl::Status Open() {
+    if (file_ == nullptr) file_ = path_.empty() ? stdout : std::fopen(path_.c_str(), "wb");
+    return file_ != nullptr ? absl::OkStatus() : Failure();
+  }
   absl::Status Failure() const { return absl::ErrnoToStatus(errno, path_.empty() ? "standard output" : path_); }
 
   const std::string path_;
@@ -112,14 +117,6 @@ absl::Status Show(QueueAccess& queue, const QueueCommand& command, WallTime now)
   if (!entry.ok()) return entry.status();
   PrintOut(command.json ? EntryJson(*entry) : EntryText(*entry, now));
   return absl::OkStatus();
-}
-
-absl::Status Export(QueueAccess& queue, const QueueCommand& command, ExportFile& file) {
-  const absl::StatusOr<MessageId> message = ParseTarget(command.targets.at(0));
-  if (!message.ok()) return message.status();
-  absl::Status status = queue.Export(*message, [&file](std::string_view bytes) { return file.Write(bytes); });
-  status.Update(file.Close());
-  return status;
 }
 
 absl::StatusOr<ActResult> Act(QueueAccess& queue, QueueAction action, const std::optional<std::string>& target) {
@@ -156,29 +153,64 @@ absl::Status List(QueueAccess& queue, const QueueCommand& command, WallTime now)
   return PrintMessages(queue, destination, command.json, now, PrintOut);
 }
 
+// What root makes in the store could not be read by a gateway that runs as somebody else.
+bool MustDropPrivileges(const Config& config) { return IsSuperuser() && !config.user.empty(); }
+
+absl::StatusOr<std::unique_ptr<QueueAccess>> OpenQueueAsUser(const Config& config, const Clock& clock) {
+  if (MustDropPrivileges(config)) {
+    if (absl::Status status = DropPrivileges(config.user); !status.ok()) return status;
+  }
+  return OpenQueue(config, clock);
+}
+
+absl::Status Export(const Config& config, MessageId message,
+                    absl::FunctionRef<absl::Status(std::string_view bytes)> write) {
+  const SystemClock clock;
+  const absl::StatusOr<std::unique_ptr<QueueAccess>> queue = OpenQueueAsUser(config, clock);
+  return queue.ok() ? (*queue)->Export(message, write) : queue.status();
+}
+
+// The file is the operator's own, and is made with his rights; so the store is read by another process, which drops
+// them.
+int ExportApart(const Config& config, MessageId message, ExportFile& file) {
+  absl::Status written;
+  const auto read = [&](ByteSink write) {
+    const absl::Status status = Export(config, message, [&write](std::string_view bytes) {
+      return write(bytes) ? absl::OkStatus() : absl::CancelledError("our other half says why");
+    });
+    if (absl::IsCancelled(status)) return kExitIoError;
+    return status.ok() ? kExitOk : Fail(status);
+  };
+  const absl::StatusOr<int> code = RunApart(read, [&](std::string_view bytes) {
+    written = file.Write(bytes);
+    return written.ok();
+  });
+  if (!code.ok()) return Fail(code.status());
+  if (*code == kExitOk) written = file.Close();
+  return written.ok() ? *code : Fail(written);
+}
+
+int RunExport(const Config& config, const QueueCommand& command) {
+  const absl::StatusOr<MessageId> message = ParseTarget(command.targets.at(0));
+  if (!message.ok()) return Fail(message.status());
+  ExportFile file(command.output);
+  if (MustDropPrivileges(config)) return ExportApart(config, *message, file);
+  absl::Status status = Export(config, *message, [&file](std::string_view bytes) { return file.Write(bytes); });
+  if (status.ok()) status = file.Close();
+  return status.ok() ? kExitOk : Fail(status);
+}
+
 }  // namespace
 
 int RunQueue(const Config& config, const QueueCommand& command) {
-  // Before rights are dropped: the file is the operator's own.
-  ExportFile file(command.output);
-  if (command.verb == QueueVerb::kExport) {
-    if (const absl::StatusOr<MessageId> message = ParseTarget(command.targets.at(0)); !message.ok()) {
-      return Fail(message.status());
-    }
-    if (const absl::Status status = file.Open(); !status.ok()) return Fail(status);
-  }
-  // What root makes in the store could not be read by a gateway that runs as somebody else.
-  if (IsSuperuser() && !config.user.empty()) {
-    if (const absl::Status status = DropPrivileges(config.user); !status.ok()) return Fail(status);
-  }
+  if (command.verb == QueueVerb::kExport) return RunExport(config, command);
   const SystemClock clock;
-  const absl::StatusOr<std::unique_ptr<QueueAccess>> queue = OpenQueue(config, clock);
+  const absl::StatusOr<std::unique_ptr<QueueAccess>> queue = OpenQueueAsUser(config, clock);
   if (!queue.ok()) return Fail(queue.status());
   if (command.verb == QueueVerb::kAct) return ActOnTargets(**queue, command);
   const WallTime now = clock.Wall();
-  const absl::Status status = command.verb == QueueVerb::kList   ? List(**queue, command, now)
-                              : command.verb == QueueVerb::kShow ? Show(**queue, command, now)
-                                                                 : Export(**queue, command, file);
+  const absl::Status status =
+      command.verb == QueueVerb::kList ? List(**queue, command, now) : Show(**queue, command, now);
   return status.ok() ? kExitOk : Fail(status);
 }
 

@@ -10,7 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "core/clock.h"
 #include "net/address.h"
 
@@ -33,6 +35,12 @@ absl::Status DropPrivileges(const std::string& user, BindRight bind_right = Bind
 // Rights belong to threads, and a new thread gets its maker's. So of a program that kept the bind right every thread
 // but the one that will use it calls this first thing, and that one when it has the port. Harmless without the right.
 void DropBindRight();
+
+// Runs `task` in a process of its own and returns its exit code: it may drop rights that we need afterwards. What it
+// hands to its `write` comes to `sink` here, in order; when that returns false, so does `write` from then on. Call
+// while there is one thread.
+using ByteSink = absl::FunctionRef<bool(std::string_view bytes)>;
+absl::StatusOr<int> RunApart(absl::FunctionRef<int(ByteSink write)> task, ByteSink sink);
 
 enum class Signal : uint8_t { kNone, kStop, kReload };
 

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <grp.h>
 #include <ifaddrs.h>
 #include <linux/capability.h>
@@ -11,12 +12,15 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstdio>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -43,6 +47,15 @@ bool SetRights(uint32_t rights) {
   // The second half is for rights from number 32 on.
   __user_cap_data_struct data[2] = {{.effective = rights, .permitted = rights, .inheritable = 0}, {}};
   return syscall(SYS_capset, &header, data) == 0;
+}
+
+bool WriteAll(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t size = write(descriptor, bytes.data(), bytes.size());
+    if (size < 0 && errno != EINTR) return false;
+    if (size > 0) bytes.remove_prefix(static_cast<size_t>(size));
+  }
+  return true;
 }
 
 }  // namespace
@@ -115,6 +128,39 @@ absl::Status DropPrivileges(const std::string& user, BindRight bind_right) {
 void DropBindRight() {
   // Who is root has not dropped anything, and means to stay so.
   if (geteuid() != 0) SetRights(0);
+}
+
+absl::StatusOr<int> RunApart(absl::FunctionRef<int(ByteSink write)> task, ByteSink sink) {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "no pipe to another process");
+  std::fflush(nullptr);  // or both would write what waits in our streams
+  const pid_t child = fork();
+  if (child < 0) {
+    const absl::Status status = absl::ErrnoToStatus(errno, "no other process");
+    close(ends[0]);
+    close(ends[1]);
+    return status;
+  }
+  if (child == 0) {
+    signal(SIGPIPE, SIG_IGN);
+    close(ends[0]);
+    const int code = task([&ends](std::string_view bytes) { return WriteAll(ends[1], bytes); });
+    std::fflush(nullptr);
+    _exit(code);
+  }
+  close(ends[1]);
+  std::array<char, 64 * 1024> memory;
+  for (;;) {
+    const ssize_t size = read(ends[0], memory.data(), memory.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0 || !sink({memory.data(), static_cast<size_t>(size)})) break;
+  }
+  close(ends[0]);
+  int state = 0;
+  while (waitpid(child, &state, 0) < 0 && errno == EINTR) {
+  }
+  if (!WIFEXITED(state)) return absl::InternalError("the other process has died");
+  return WEXITSTATUS(state);
 }
 
 void CatchSignals() {

@@ -83,6 +83,10 @@ class Queue(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done)
             self.gateway.run("queue", "export", self.ids[0], "--output", "exported.eml", "--config", str(self.gateway.file))
             self.assertEqual(split_message((self.gateway.folder / "exported.eml").read_bytes())[1], MESSAGE)
+            self.refused("export", "0000000000000", "--output", "none.eml")
+            self.assertFalse((self.gateway.folder / "none.eml").exists(), "there is no such message")
+            self.refused("export", "0000000000000", "--output", "exported.eml")
+            self.assertEqual(split_message((self.gateway.folder / "exported.eml").read_bytes())[1], MESSAGE, "it is as it was")
             self.assertTrue(done.stdout.endswith("queued\n"), done.stdout)
 
         self.each_way(look)

@@ -59,6 +59,34 @@ constexpr char kBindRight[] = "0000000000000400";  // CAP_NET_BIND_SERVICE is nu
 
 SocketResult ListenOnPrivilegedPort() { return SystemSockets().ListenOn(*SocketAddress::Parse("127.0.0.1:997"), 1); }
 
+TEST(RunApartTest, WhatTheOtherProcessWritesComesHere) {
+  const std::string much(1 << 20, 'x');  // more than a pipe holds
+  const int64_t self = ProcessId();
+  std::string got;
+  const auto task = [&](ByteSink write) { return ProcessId() != self && write(much) && write("end") ? 42 : 1; };
+  const absl::StatusOr<int> code = RunApart(task, [&got](std::string_view bytes) {
+    got += bytes;
+    return true;
+  });
+  ASSERT_TRUE(code.ok()) << code.status();
+  EXPECT_EQ(*code, 42);
+  EXPECT_EQ(got, much + "end");
+}
+
+TEST(RunApartTest, WhoIsNotReadIsToldSo) {
+  const std::string much(1 << 20, 'x');
+  const auto task = [&much](ByteSink write) { return write(much) ? 1 : 7; };
+  EXPECT_EQ(*RunApart(task, [](std::string_view) { return false; }), 7);
+}
+
+TEST(RunApartTest, ADeathIsAnError) {
+  const auto task = [](ByteSink) -> int {
+    std::raise(SIGKILL);
+    return 0;
+  };
+  EXPECT_FALSE(RunApart(task, [](std::string_view) { return true; }).ok());
+}
+
 class DropPrivilegesTest : public testing::Test {
  protected:
   void SetUp() override {
