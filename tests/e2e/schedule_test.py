@@ -5,6 +5,7 @@ import unittest
 
 from gateway import Gateway, free_port, maildir_route, next_hop_route, wait_until
 from next_hop import NextHop
+from postfix import source
 from report import Report
 
 MESSAGE = b"Subject: schedule\r\n\r\nscheduled\r\n"
@@ -83,6 +84,15 @@ class Schedule(unittest.TestCase):
             hop.answers.clear()
             wait_until(lambda: len(hop.messages) == 40, 10, gateway.log)
             self.assertGreaterEqual(hop.open_max, 4)
+
+    def test_what_waits_for_a_dead_host_costs_nothing(self):
+        gateway = self.start(next_hop_route(free_port()), retry=["15m"])
+        self.assertEqual(source(gateway.port, 10_000, "to@far.example", "-d").returncode, 0)
+        wait_until(lambda: gateway.destinations()["*"]["state"] == "down", 10, gateway.log)
+        time.sleep(1)
+        before = gateway.cpu_seconds()
+        time.sleep(2)
+        self.assertLess(gateway.cpu_seconds() - before, 0.05, "seconds of two")
 
     def test_a_slow_destination_holds_back_no_other(self):
         with NextHop(0) as slow, NextHop(0) as quick:
