@@ -1,10 +1,10 @@
 // What a process and its children use, seen from outside.
 
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <ctime>
 
 #include "bench/load/server_watch.h"
