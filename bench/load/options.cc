@@ -181,7 +181,7 @@ std::string Summary(const LoadOptions& options) {
   parts.push_back(counted(options.recipient_count, "recipient"));
   parts.push_back(options.pipelining ? "PIPELINING if offered" : "no PIPELINING");
   parts.push_back(options.chunking ? "BDAT if offered" : "DATA");
-  if (options.source_count > 0) parts.push_back(counted(options.source_count, "source address"));
+  if (options.source_count > 0) parts.push_back(absl::StrCat("from ", CountText(options.source_count), " of 127/8"));
   if (options.thread_count > 1) parts.push_back(counted(options.thread_count, "thread"));
   std::string text;
   for (const std::string& part : parts) absl::StrAppend(&text, text.empty() ? "" : ", ", part);

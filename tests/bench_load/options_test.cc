@@ -143,6 +143,7 @@ TEST(Options, AreSummedUpInALine) {
   EXPECT_EQ(Summary(Parsed("h -c 1 --messages-per-connection 1 --idle 5 --rate 200 -r 2 --no-bdat --no-pipelining")),
             "1 connection, 1 message on each, 5 more idle, open loop at 200/s, messages of 4.00 KiB, 2 recipients, "
             "no PIPELINING, DATA");
+  EXPECT_TRUE(absl::EndsWith(Summary(Parsed("h --sources 50 --threads 2")), ", from 50 of 127/8, 2 threads"));
 }
 
 }  // namespace
