@@ -137,15 +137,14 @@ bool Relay::Tries(const QueuedRecipient& recipient) const {
   return Waits(recipient.state);
 }
 
-// The time of the recipients that wait there is over: they are settled without another try. What waits for another mode
-// of transfer was never tried, and its time stands still.
+// The time of the recipients that wait there is over, and their destination is down: they are settled without another
+// try. Where it is up their own turn comes, and where nothing is sent in this mode of transfer time stands still.
 void Relay::Expire(MessageId message, uint32_t destination) {
-  if (AttemptCountMax(destination) == 0) return;
+  if (scheduler_.view(destination).failure_count == 0) return;
   Attempt* const attempt = MakeAttempt(message, destination, Occasion::kExpired);
   if (attempt == nullptr) return;
   std::string why = places_[destination].last_error;
   if (why.empty()) why = store_.LastText(message, attempt->indices.front());
-  if (why.empty()) why = "its time was over before its turn came";
   attempt->results.assign(attempt->indices.size(), Ours(Fate::kDeferred, "", why));
   NoteAll(*attempt);
 }
