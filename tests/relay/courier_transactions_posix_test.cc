@@ -202,7 +202,7 @@ TEST_F(CourierTest, AMessageThatCannotBeReadAgainIsNobodysFaultEither) {
 }
 
 TEST_F(CourierTest, LmtpOverAUnixSocketHasAResultForEachRecipient) {
-  const std::string path = absl::StrCat(testing::TempDir(), "/lmtp.", getpid());
+  const std::string path = absl::StrCat("/tmp/postern_courier_lmtp.", getpid());
   unlink(path.c_str());
   Server server(
       [](std::string_view line, int) {
@@ -233,7 +233,7 @@ TEST_F(CourierTest, LmtpWithoutItsServerIsUnreachable) {
   Open();
   Route& route = routes_.emplace_back();
   route.kind = RouteKind::kLmtp;
-  route.unix_socket = absl::StrCat(testing::TempDir(), "/nobody.", getpid());
+  route.unix_socket = absl::StrCat("/tmp/postern_courier_nobody.", getpid());
   EXPECT_EQ(FateOf(Send(route)), Fate::kDeferred);
   EXPECT_EQ(ends_[0], AttemptEnd::kUnreachable);
   route.unix_socket = "/" + std::string(200, 'x');  // longer than the name of a socket can be
