@@ -17,7 +17,7 @@ namespace postern {
 namespace {
 
 constexpr size_t kMailboxJobsMax = 256;
-// What the relay may have on its way to one writer: outcomes, an operator's wishes and moves.
+// What the relay may have on its way to one writer: outcomes (256), reports (16, three pieces each) and moves (32).
 constexpr size_t kRelayPlaces = 512;
 constexpr Duration kLastWordsTime = std::chrono::seconds(2);
 constexpr Duration kCutTime = std::chrono::seconds(10);

@@ -25,7 +25,7 @@ namespace postern {
 enum class RoundFinding : uint8_t {
   kReportDue,  // some recipients have failed, or arrived, and nobody was told
   kDelayDue,   // some recipients wait for so long that the sender is to be told
-  kExpired,    // some recipients wait for too long
+  kExpired,    // some recipients wait for too long; where their destination is up, their own turn settles them
 };
 
 class QueueRounds {
