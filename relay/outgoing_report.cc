@@ -23,7 +23,9 @@ ReportRequest WithoutTooMany(ReportRequest request) {
 }
 
 std::string_view Reason(HandoffResult result) {
-  return result == HandoffResult::kNoRoom ? "the disk is full" : "the log takes nothing until a restart";
+  if (result == HandoffResult::kNoRoom) return "the disk is full";
+  return result == HandoffResult::kLost ? "it is larger than a segment of the log"
+                                        : "the log takes nothing until a restart";
 }
 
 // What becomes of the recipients with the report.
