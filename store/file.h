@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,16 +35,35 @@ class File {
   virtual absl::StatusOr<uint64_t> Size() = 0;
 };
 
+// Bytes that lie in memory and in a file at once: what is stored there with plain stores is found by the next process,
+// also when this one is killed. After a power cut anything may be found. The one object whose bytes several threads
+// use, each its own.
+class SharedBytes {
+ public:
+  virtual ~SharedBytes() = default;
+  virtual std::span<char> bytes() const = 0;  // until the object goes
+};
+
 class DirectoryLock {
  public:
   virtual ~DirectoryLock() = default;
 };
 
+enum class WriteCache : uint8_t {
+  kUnknown,
+  kNone,  // or one that writes through: what the device has taken is on stable storage
+  kBack,  // it keeps what was written for a while, and only a flush command makes it stable
+};
+
+// What lies under a directory, as far as the system tells. What it does not tell is left at its default.
 struct FileSystemInfo {
   std::string type;        // "ext4", "tmpfs", ... or a number when we do not know it
+  std::string device;      // what it lies on: "/dev/sda1", "server:/export"
   bool volatile_ = false;  // gone after a power cut: lies in memory
   bool network = false;
   bool overlay = false;
+  std::optional<bool> barriers;  // false: a sync sends no flush to the device
+  WriteCache write_cache = WriteCache::kUnknown;
 };
 
 class Directory {
@@ -56,6 +76,8 @@ class Directory {
   virtual absl::StatusOr<std::unique_ptr<File>> OpenForWrite(const std::string& name) = 0;
   // A new file with `preallocate_size` bytes reserved on the disk. Removes what it made when that fails.
   virtual absl::StatusOr<std::unique_ptr<File>> Create(const std::string& name, uint64_t preallocate_size) = 0;
+  // The bytes of `name`, `size` of them, made with zeros where they are missing; their room is reserved on the disk.
+  virtual absl::StatusOr<std::unique_ptr<SharedBytes>> OpenShared(const std::string& name, size_t size) = 0;
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;  // replaces `to`
   virtual absl::Status Remove(const std::string& name) = 0;
   // Names made, changed and removed are on stable storage.

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -100,6 +101,17 @@ class PosixFile final : public File {
   const std::string path_;
 };
 
+class PosixSharedBytes final : public SharedBytes {
+ public:
+  explicit PosixSharedBytes(std::span<char> bytes) : bytes_(bytes) {}
+  ~PosixSharedBytes() override { munmap(bytes_.data(), bytes_.size()); }
+
+  std::span<char> bytes() const override { return bytes_; }
+
+ private:
+  const std::span<char> bytes_;
+};
+
 class PosixLock final : public DirectoryLock {
  public:
   explicit PosixLock(int fd) : fd_(fd) {}
@@ -137,17 +149,22 @@ class PosixDirectory final : public Directory {
     const int fd = openat(fd_, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) return SystemError("create", PathOf(name), errno);
     auto file = std::make_unique<PosixFile>(fd, PathOf(name));
-    if (preallocate_size > 0) {
-      int code = 0;
-      do {
-        code = posix_fallocate(fd, 0, static_cast<off_t>(preallocate_size));
-      } while (code == EINTR);
-      if (code != 0) {
-        unlinkat(fd_, name.c_str(), 0);
-        return SystemError("fallocate", PathOf(name), code);
-      }
+    if (absl::Status status = Reserve(fd, name, preallocate_size); !status.ok()) {
+      unlinkat(fd_, name.c_str(), 0);
+      return status;
     }
     return file;
+  }
+
+  absl::StatusOr<std::unique_ptr<SharedBytes>> OpenShared(const std::string& name, size_t size) override {
+    const int fd = openat(fd_, name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return SystemError("open", PathOf(name), errno);
+    const auto close = absl::MakeCleanup([fd] { ::close(fd); });
+    // A store to a page that finds no room on the disk is a signal, not an error: so the room is taken here.
+    if (absl::Status status = Reserve(fd, name, size); !status.ok()) return status;
+    void* const start = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (start == MAP_FAILED) return SystemError("mmap", PathOf(name), errno);
+    return std::make_unique<PosixSharedBytes>(std::span(static_cast<char*>(start), size));
   }
 
   absl::Status Rename(const std::string& from, const std::string& to) override {
@@ -212,6 +229,14 @@ class PosixDirectory final : public Directory {
 
  private:
   std::string PathOf(const std::string& name) const { return absl::StrCat(path_, "/", name); }
+
+  absl::Status Reserve(int fd, const std::string& name, uint64_t size) const {
+    int code = 0;
+    do {
+      code = size == 0 ? 0 : posix_fallocate(fd, 0, static_cast<off_t>(size));
+    } while (code == EINTR);
+    return code == 0 ? absl::OkStatus() : SystemError("fallocate", PathOf(name), code);
+  }
 
   absl::StatusOr<std::unique_ptr<File>> Open(const std::string& name, int flags) {
     const int fd = openat(fd_, name.c_str(), flags | O_CLOEXEC);

@@ -48,6 +48,9 @@ class VoidDirectory final : public Directory {
   absl::StatusOr<std::unique_ptr<File>> Create(const std::string&, uint64_t) override {
     return std::make_unique<VoidFile>();
   }
+  absl::StatusOr<std::unique_ptr<SharedBytes>> OpenShared(const std::string&, size_t) override {
+    return absl::UnimplementedError("void");
+  }
   absl::Status Rename(const std::string&, const std::string&) override { return absl::OkStatus(); }
   absl::Status Remove(const std::string&) override { return absl::OkStatus(); }
   absl::Status Sync() override { return absl::OkStatus(); }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -32,11 +33,15 @@ struct Node {
   // What a sector held at the last sync and after each write since, but for the last one.
   std::map<uint64_t, std::vector<Sector>> unsynced;
   std::map<uint64_t, std::vector<Sector>> lost;  // the same, of those whose sync has failed
+  std::shared_ptr<std::vector<char>> shared;     // what the living process stores to, when it was opened so
+  std::vector<char> shared_before;               // what it was then
 
   Sector& At(uint64_t sector) { return sectors.try_emplace(sector, Sector{}).first->second; }
   void Write(std::string_view bytes, uint64_t offset);
   void Sync();
   void FailSync();
+  void Share(size_t wanted);
+  void Kill();
   void PowerCut(SimDisk::Random& random);
   void Forget(SimDisk::Random& random, std::map<uint64_t, std::vector<Sector>>& versions);
 };
@@ -65,6 +70,17 @@ void Node::FailSync() {
   unsynced.clear();
 }
 
+void Node::Share(size_t wanted) {
+  if (shared == nullptr) shared = std::make_shared<std::vector<char>>(wanted);
+  shared_before = *shared;
+  size = synced_size = shared->size();
+}
+
+// The dead process still has its pages, and its destructors may store to them: nobody sees that.
+void Node::Kill() {
+  if (shared != nullptr) shared = std::make_shared<std::vector<char>>(*shared);
+}
+
 void Node::Forget(SimDisk::Random& random, std::map<uint64_t, std::vector<Sector>>& versions) {
   for (auto& [sector, older] : versions) {
     const uint64_t kept = Below(random, older.size() + 1);
@@ -76,6 +92,12 @@ void Node::Forget(SimDisk::Random& random, std::map<uint64_t, std::vector<Sector
 void Node::PowerCut(SimDisk::Random& random) {
   Forget(random, unsynced);
   Forget(random, lost);
+  for (size_t start = 0; shared != nullptr && start < shared->size(); start += kSectorSize) {
+    const size_t count = std::min<size_t>(kSectorSize, shared->size() - start);
+    const uint64_t fate = Below(random, 3);
+    if (fate == 1) std::copy_n(shared_before.data() + start, count, shared->data() + start);
+    if (fate == 2) std::fill_n(shared->data() + start, count, '\0');
+  }
   if (size != synced_size && Below(random, 2) == 0) {
     size = synced_size;
     // What comes back when the file grows again are zeros.
@@ -250,6 +272,15 @@ class SimFile final : public File {
   const std::string path_;
 };
 
+class SimSharedBytes final : public SharedBytes {
+ public:
+  explicit SimSharedBytes(std::shared_ptr<std::vector<char>> shared) : shared_(std::move(shared)) {}
+  std::span<char> bytes() const override { return *shared_; }
+
+ private:
+  const std::shared_ptr<std::vector<char>> shared_;
+};
+
 class SimLock final : public DirectoryLock {
  public:
   SimLock(std::shared_ptr<SimDisk::State> disk, std::shared_ptr<Folder> folder)
@@ -305,6 +336,19 @@ class SimDirectory final : public Directory {
     disk_->nodes.push_back(node);
     Make({.to_folder = folder, .to = leaf, .entry = {.file = node}});
     return std::make_unique<SimFile>(disk_, std::move(node), PathOf(name));
+  }
+
+  absl::StatusOr<std::unique_ptr<SharedBytes>> OpenShared(const std::string& name, size_t size) override {
+    const Entry* entry = FindEntry(*folder_, name);
+    if (entry == nullptr) {
+      if (absl::Status status = Create(name, size).status(); !status.ok()) return status;
+      entry = FindEntry(*folder_, name);
+    }
+    if (absl::Status status = disk_->Alive(life_, path_); !status.ok()) return status;
+    if (entry->file == nullptr) return absl::InternalError(absl::StrCat(PathOf(name), ": open: is a directory"));
+    entry->file->Share(size);
+    CHECK_EQ(entry->file->shared->size(), size) << PathOf(name) << ": a simulated file is shared with one size";
+    return std::make_unique<SimSharedBytes>(entry->file->shared);
   }
 
   absl::Status Rename(const std::string& from, const std::string& to) override {
@@ -425,6 +469,9 @@ void SimDisk::Kill() {
   std::vector<std::shared_ptr<Folder>> folders;
   Collect(state_->root, folders);
   for (const auto& folder : folders) folder->locked = false;
+  for (const std::weak_ptr<Node>& node : state_->nodes) {
+    if (const std::shared_ptr<Node> alive = node.lock()) alive->Kill();
+  }
 }
 
 void SimDisk::PowerCut(Random& random) {

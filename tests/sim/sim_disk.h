@@ -5,9 +5,10 @@
 //
 //   File::Sync()       makes the bytes and the size of that file durable, and nothing of its name
 //   Directory::Sync()  makes the names in that folder durable
+//   OpenShared()       stores reach the disk at once for Kill(); no File reads them
 //   PowerCut()         of unsynced bytes keeps any version of any 512-byte sector; of the unsynced changes of names in
-//   a
-//                      folder those before some moment; a rename from one folder to another happens in both or in none
+//                      a folder those before some moment; a rename from one folder to another happens in both or in
+//                      none; a sector of shared bytes is as it was opened, as it is, or zeros
 
 #ifndef POSTERN_TESTS_SIM_SIM_DISK_H_
 #define POSTERN_TESTS_SIM_SIM_DISK_H_

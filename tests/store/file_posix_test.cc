@@ -157,6 +157,28 @@ TEST(FilePosix, ALockNamesItsHolderAndEndsWithIt) {
   EXPECT_TRUE(directory->TryLock().ok());
 }
 
+TEST(FilePosix, SharedBytesOutliveAProcessThatIsKilled) {
+  const std::string path = Scratch("shared");
+  auto directory = *OpenDirectory(path);
+  const pid_t child = fork();
+  if (child == 0) {
+    auto shared = *(*OpenDirectory(path))->OpenShared("bytes", 10000);
+    const bool zeros = std::ranges::all_of(shared->bytes(), [](char c) { return c == 0; });
+    shared->bytes()[9999] = zeros ? 'x' : '?';
+    raise(SIGKILL);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  auto shared = *directory->OpenShared("bytes", 10000);
+  ASSERT_EQ(shared->bytes().size(), 10000u);
+  EXPECT_EQ(shared->bytes()[9999], 'x');
+  struct stat info;
+  ASSERT_EQ(stat((path + "/bytes").c_str(), &info), 0);
+  EXPECT_GE(info.st_blocks * 512, 10000);  // a store never waits for room
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
 TEST(FilePosix, AFullDiskIsToldAndLeavesNoHalfMadeFile) {
   const std::string path = Scratch("small");
   auto outside = *OpenDirectory(path);
@@ -168,6 +190,9 @@ TEST(FilePosix, AFullDiskIsToldAndLeavesNoHalfMadeFile) {
     EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
     EXPECT_EQ(full.message(), path + "/large: fallocate: No space left on device");
     EXPECT_TRUE(directory->List()->empty());
+    const absl::Status shared = directory->OpenShared("shared", 16 << 20).status();
+    EXPECT_TRUE(absl::IsResourceExhausted(shared)) << shared;
+    ASSERT_TRUE(directory->Remove("shared").ok());
     auto file = *directory->Create("file", 0);
     const std::string bytes(2 << 20, 'x');
     EXPECT_TRUE(absl::IsResourceExhausted(Write(*file, bytes, 0)));

@@ -37,6 +37,9 @@ class Disguised final : public Directory {
   absl::StatusOr<std::unique_ptr<File>> Create(const std::string& name, uint64_t size) override {
     return real_.Create(name, size);
   }
+  absl::StatusOr<std::unique_ptr<SharedBytes>> OpenShared(const std::string& name, size_t size) override {
+    return real_.OpenShared(name, size);
+  }
   absl::Status Rename(const std::string& from, const std::string& to) override { return real_.Rename(from, to); }
   absl::Status Remove(const std::string& name) override { return real_.Remove(name); }
   absl::Status Sync() override { return real_.Sync(); }
