@@ -57,12 +57,12 @@ enum class WriteCache : uint8_t {
 
 // What lies under a directory, as far as the system tells. What it does not tell is left at its default.
 struct FileSystemInfo {
-  std::string type;        // "ext4", "tmpfs", ... or a number when we do not know it
-  std::string device;      // what it lies on: "/dev/sda1", "server:/export"
-  bool volatile_ = false;  // gone after a power cut: lies in memory
+  std::string type;         // "ext4", "tmpfs", ... or a number when we do not know it
+  std::string device = {};  // what it lies on: "/dev/sda1", "server:/export"
+  bool volatile_ = false;   // gone after a power cut: lies in memory
   bool network = false;
   bool overlay = false;
-  std::optional<bool> barriers;  // false: a sync sends no flush to the device
+  std::optional<bool> barriers = {};  // false: a sync sends no flush to the device
   WriteCache write_cache = WriteCache::kUnknown;
 };
 
