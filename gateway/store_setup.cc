@@ -82,6 +82,14 @@ void StoreSetup::TellDamage(const LogMailStore& mail_store, EventLog& events) {
                                      {"text", "the log cannot be read on: new mail in it waits; tried again"},
                                      {"error", error.message()}});
     }
+    for (const MisplacedSegment& segment : std::exchange(log.report.misplaced, {})) {
+      events.Write(Event::kCorrupt,
+                   {{"log", path},
+                    {"segment", absl::StrCat(segment.named)},
+                    {"text", segment.is_copy ? "the file is a copy of another segment"
+                                             : "the file was another segment, and was given its name back"},
+                    {"holds", absl::StrCat(segment.holds)}});
+    }
     const RecoveryReport& report = mail_store.reader(i).report();
     if (log.told_damage_count == report.damage_count) continue;
     for (uint64_t j = log.told_damage_count; j < report.damage.size(); ++j) {
@@ -93,6 +101,7 @@ void StoreSetup::TellDamage(const LogMailStore& mail_store, EventLog& events) {
                                      {"offset", absl::StrCat(damage.position.offset)},
                                      {"size", absl::StrCat(damage.size)},
                                      {"id", known ? id.view() : "unknown"},
+                                     {"text", ToText(damage.kind)},
                                      {"copy", damage.copied_to},
                                      {"error", damage.error}});
     }

@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/limits.h"
+#include "store/quarantine.h"
 
 namespace postern {
 namespace {
 
-constexpr size_t kFirstReadSize = 4096;    // takes most records whole
-constexpr size_t kCopySize = 1024 * 1024;  // of a damaged piece, at a time
+constexpr size_t kFirstReadSize = 4096;  // takes most records whole
 
 absl::Status Lost(Directory& directory, Position position, std::string_view what) {
   return absl::DataLossError(
@@ -38,6 +37,11 @@ absl::StatusOr<RecordView> RecordFetcher::Fetch(Position position, Verify verify
   RecordView record;
   RecordStatus status = DecodeRecord(*bytes, position, fragments_, record, verify);
   if (status == RecordStatus::kNeedMore) {
+    // Before so much memory is taken: a record that goes beyond its file is none, whatever its header says.
+    const absl::StatusOr<uint64_t> file_size = file_->Size();
+    if (!file_size.ok()) return file_size.status();
+    if (record.size_on_disk + uint64_t{position.offset} > *file_size)
+      return Lost(directory_, position, "no whole record");
     bytes = Read(position, record.size_on_disk);
     if (!bytes.ok()) return bytes.status();
     status = DecodeRecord(*bytes, position, fragments_, record, verify);
@@ -99,7 +103,7 @@ absl::Status MessageReader::NextPiece() {
 }
 
 std::optional<RecordView> LogReader::Next(Position frontier) {
-  for (;;) {
+  for (bool at_damage = false;;) {
     if ((reader_ == nullptr || sealed_) && !OpenNextSegment(frontier)) return std::nullopt;
     const bool is_past = segment_ < frontier.segment;
     if (segment_ > frontier.segment) return std::nullopt;
@@ -108,16 +112,35 @@ std::optional<RecordView> LogReader::Next(Position frontier) {
     const uint32_t offset = reader_->offset();
     switch (reader_->Next(record)) {
       case SegmentReader::Result::kRecord:
+        at_damage = false;
+        CheckOrder(record);
         if (record.kind != RecordKind::kSealed) return record;
         sealed_ = true;
         break;
       case SegmentReader::Result::kEnd:
         if (!is_past) return std::nullopt;
+        // Before another one is begun, a segment is sealed.
+        if (!at_damage) Tell({.kind = DamageKind::kCutOff, .position = {segment_, offset}, .sequence = sequence_});
         sealed_ = true;
         break;
-      case SegmentReader::Result::kDamage: Quarantine(offset, reader_->Skip(), record.message); break;
+      case SegmentReader::Result::kDamage:
+        HandleDamage(offset, reader_->Skip(), record.message);
+        at_damage = true;
+        break;
     }
   }
+}
+
+// Numbers go on from a seal to the first record of the next segment, whatever was cut and dropped before it.
+void LogReader::CheckOrder(const RecordView& record) {
+  if (seal_.segment != 0 && record.position.offset == 0 && record.sequence != sequence_ + 1) {
+    Tell({.kind = DamageKind::kGap,
+          .position = seal_,
+          .sequence = record.sequence,
+          .gap_count = record.sequence > sequence_ ? record.sequence - sequence_ - 1 : 0});
+  }
+  seal_ = record.kind == RecordKind::kSealed ? record.position : Position{};
+  sequence_ = record.sequence;
 }
 
 bool LogReader::OpenNextSegment(Position frontier) {
@@ -152,30 +175,23 @@ bool LogReader::OpenNextSegment(Position frontier) {
   return true;
 }
 
-void LogReader::Quarantine(uint32_t offset, uint32_t size, MessageId message) {
-  const absl::Status& error = reader_->read_error();
-  if (!error.ok()) oldest_unread_segment_ = std::min(oldest_unread_segment_, segment_);
-  ++report_.damage_count;
-  if (report_.damage.size() == kDamageCountMax) return;
-  report_.damage.push_back(
-      {.position = {segment_, offset}, .size = size, .message = message, .error = std::string(error.message())});
-  // What could not be read is copied when it can be: one day, it may be whole.
-  if (quarantine_ == nullptr || !error.ok()) return;
-  const std::string name = absl::StrCat(SegmentName(segment_), "-", offset);
-  const std::string path = absl::StrCat(quarantine_->path(), "/", name);
-  absl::StatusOr<std::unique_ptr<File>> copy = quarantine_->Create(name, 0);
-  if (absl::IsAlreadyExists(copy.status())) report_.damage.back().copied_to = path;  // seen at an earlier start
-  if (!copy.ok()) return;
-  std::vector<char> bytes(std::min<size_t>(size, kCopySize));
-  for (uint32_t done = 0; done < size;) {
-    const uint32_t wanted = std::min<uint32_t>(size - done, kCopySize);
-    const absl::StatusOr<size_t> count = reader_->file().ReadAt(std::span(bytes).first(wanted), offset + done);
-    if (!count.ok() || *count == 0) break;  // what cannot be read cannot be copied
-    const std::string_view piece(bytes.data(), *count);
-    if (!(*copy)->WriteAt({&piece, 1}, done).ok()) return;
-    done += static_cast<uint32_t>(*count);
+void LogReader::HandleDamage(uint32_t offset, uint32_t size, MessageId message) {
+  seal_ = {};
+  Damage damage{.position = {segment_, offset}, .size = size, .message = message, .sequence = sequence_};
+  if (const absl::Status& error = reader_->read_error(); !error.ok()) {
+    // Not copied: when it can be read one day, a copy of today would be in the way.
+    oldest_unread_segment_ = std::min(oldest_unread_segment_, segment_);
+    damage.kind = DamageKind::kUnreadable;
+    damage.error = error.message();
+  } else if (quarantine_ != nullptr && report_.damage.size() < kDamageCountMax) {
+    damage.copied_to = CopyToQuarantine(reader_->file(), damage.position, size, *quarantine_).value_or("");
   }
-  if ((*copy)->Sync().ok() && quarantine_->Sync().ok()) report_.damage.back().copied_to = path;
+  Tell(std::move(damage));
+}
+
+void LogReader::Tell(Damage damage) {
+  ++report_.damage_count;
+  if (report_.damage.size() < kDamageCountMax) report_.damage.push_back(std::move(damage));
 }
 
 }  // namespace postern

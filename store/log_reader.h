@@ -104,7 +104,9 @@ class LogReader {
 
  private:
   bool OpenNextSegment(Position frontier);
-  void Quarantine(uint32_t offset, uint32_t size, MessageId message);
+  void CheckOrder(const RecordView& record);
+  void HandleDamage(uint32_t offset, uint32_t size, MessageId message);
+  void Tell(Damage damage);
 
   Directory& directory_;
   Directory* const quarantine_;
@@ -112,6 +114,8 @@ class LogReader {
   bool sealed_ = false;   // it has been read to its end
   uint32_t file_size_ = 0;
   std::unique_ptr<SegmentReader> reader_;
+  Position seal_;          // of the last record when it was a seal; nowhere otherwise
+  uint64_t sequence_ = 0;  // of the last record
   uint32_t oldest_unread_segment_ = UINT32_MAX;
   RecoveryReport report_;
   absl::Status error_;

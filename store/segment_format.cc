@@ -47,7 +47,7 @@ std::optional<uint32_t> ParseName(std::string_view prefix, std::string_view name
   uint32_t number = 0;
   if (!absl::ConsumePrefix(&name, prefix) || name.size() != 10) return std::nullopt;
   if (name.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
-  if (!absl::SimpleAtoi(name, &number) || number == 0) return std::nullopt;
+  if (!absl::SimpleAtoi(name, &number) || number == 0 || number > kSegmentNumberMax) return std::nullopt;
   return number;
 }
 
@@ -123,6 +123,14 @@ RecordStatus DecodeRecord(std::string_view bytes, Position position, std::vector
   view.state = content.substr(table_size + header.head_size);
   view.body = body;
   return RecordStatus::kOk;
+}
+
+std::optional<Position> HeaderPosition(std::string_view bytes) {
+  if (bytes.size() < kRecordHeaderSize) return std::nullopt;
+  Header header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.header_checksum != HeaderChecksum(bytes)) return std::nullopt;
+  return Position{header.segment, header.offset};
 }
 
 std::string EncodeSettlement(const Settlement& settlement) {

@@ -77,6 +77,8 @@ std::optional<Settlement> ParseSettlement(std::string_view bytes);
 inline constexpr uint32_t kRecordHeaderSize = 64;
 inline constexpr uint32_t kRecordAlignment = 8;
 inline constexpr uint32_t kSegmentSizeMax = 1u << 31;
+// A file with a greater number is none of ours: what comes behind it would soon have no number left.
+inline constexpr uint32_t kSegmentNumberMax = 4'000'000'000;
 
 // Bytes that a record will take on the disk.
 uint64_t RecordSize(size_t head_size, size_t state_size, size_t body_size, size_t fragment_count);
@@ -100,6 +102,9 @@ enum class Verify : uint8_t { kAll, kAllButBody };
 // fields of the header are set unless it is bad, all of them with kOk.
 RecordStatus DecodeRecord(std::string_view bytes, Position position, std::vector<Position>& fragments, RecordView& view,
                           Verify verify = Verify::kAll);
+
+// Where the record whose header `bytes` begin with says that it belongs; nothing when they are no header.
+std::optional<Position> HeaderPosition(std::string_view bytes);
 
 uint32_t Checksum(std::string_view bytes);
 

@@ -75,6 +75,7 @@ absl::Status SegmentLog::FlushHead() {
   absl::Status status = head_->Flush();
   if (status.ok()) {
     flushed_ = {head_->number(), head_->flushed_size()};
+    flushed_sequence_ = sequence_;
     return status;
   }
   if (!absl::IsResourceExhausted(status)) return Fail(status);
@@ -83,6 +84,7 @@ absl::Status SegmentLog::FlushHead() {
   dropped_ = true;
   dropped_at_ = {head_->number(), head_->flushed_size()};
   head_->Drop();
+  sequence_ = flushed_sequence_;
   head_spoilt_ = true;
   error_ = status;
   return status;
@@ -172,13 +174,15 @@ absl::Status SegmentLog::StartHead(uint64_t size) {
   segments_.push_back(segment);
   ++next_segment_;
   flushed_ = {segment.number, 0};
+  flushed_sequence_ = sequence_;
   Publish(flushed_);
   return absl::OkStatus();
 }
 
 absl::Status SegmentLog::MakeSpare(const Segment& segment) {
   const std::string name = SegmentName(segment.number);
-  if (spares_.size() >= options_.spare_count_max || segment.size < options_.segment_size_min) {
+  const bool has_our_size = segment.size >= options_.segment_size_min && segment.size <= options_.segment_size;
+  if (spares_.size() >= options_.spare_count_max || !has_our_size) {
     if (absl::Status status = directory_.Remove(name); !status.ok()) return status;
   } else {
     if (absl::Status status = directory_.Rename(name, SpareName(segment.number)); !status.ok()) return status;

@@ -138,6 +138,7 @@ class SegmentLog {
   bool dropped_ = false;                 // nothing more is written in this batch
   Position dropped_at_ = {};             // records from here on were forgotten
   Position flushed_ = {};
+  uint64_t flushed_sequence_ = 1;  // of the next record, when what was not flushed is forgotten
   bool poisoned_ = false;
   absl::Status error_;
   std::atomic<uint64_t> durable_{0};

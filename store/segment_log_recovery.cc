@@ -5,63 +5,15 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "store/misplaced.h"
 #include "store/segment_log.h"
 #include "store/segment_reader.h"
+#include "store/segment_tail.h"
 
 namespace postern {
 namespace {
 
 constexpr uint32_t kWriteAgainSize = 256 * 1024;  // at a time
-
-// What lies in the last segment.
-struct Tail {
-  uint32_t end = 0;           // where the records that count end
-  uint32_t durable_size = 0;  // before it all was on stable storage when the last of them was written
-  uint32_t torn_size = 0;     // bytes behind it that were being written
-  bool sealed = false;
-  uint64_t sequence = 0;  // of the last record that counts
-};
-
-// A bad place is a torn write when no record behind it knew it to be durable, and damage otherwise; in a segment that
-// is `complete` every one is damage.
-Tail FindTail(SegmentReader& reader, bool complete) {
-  struct Bad {
-    uint32_t offset;
-    uint64_t sequence;  // before it
-  };
-  Tail tail;
-  std::vector<Bad> bad;
-  uint32_t end = 0;
-  uint64_t sequence = 0;
-  for (;;) {
-    RecordView record;
-    const uint32_t offset = reader.offset();
-    const SegmentReader::Result result = reader.Next(record);
-    if (result == SegmentReader::Result::kEnd) break;
-    if (result == SegmentReader::Result::kDamage) {
-      bad.push_back({offset, sequence});
-      if (record.size_on_disk > 0 && record.size_on_disk <= reader.limit() - offset) end = offset + record.size_on_disk;
-      reader.Skip();
-      continue;
-    }
-    std::erase_if(bad, [&](const Bad& b) { return b.offset < record.durable_size; });
-    tail.durable_size = std::max(tail.durable_size, record.durable_size);
-    end = reader.offset();
-    sequence = record.sequence;
-    if (record.kind == RecordKind::kSealed) {
-      tail.sealed = bad.empty();
-      break;
-    }
-  }
-  if (complete) bad.clear();
-  tail.sealed = tail.sealed || complete;
-  tail.end = bad.empty() ? end : bad.front().offset;
-  tail.sequence = bad.empty() ? sequence : bad.front().sequence;
-  tail.torn_size = end > tail.end ? end - tail.end : 0;
-  tail.durable_size = std::min(tail.durable_size, tail.end);
-  return tail;
-}
 
 // After a failed sync a system may show bytes that it will never write, since it takes them for clean; that the process
 // before us died of one, nobody knows. So they are given to it once more.
@@ -92,16 +44,15 @@ absl::Status SegmentLog::FindFiles() {
     if (!file.ok()) return file.status();
     const absl::StatusOr<uint64_t> size = (*file)->Size();
     if (!size.ok()) return size.status();
-    if (*size > kSegmentSizeMax) {
-      return absl::DataLossError(absl::StrCat(directory_.path(), "/", name, ": no segment of ours is so large"));
-    }
     // A spare that a crash left without its full size is of no use.
-    if (spare && *size < options_.segment_size_min) {
+    if (spare && (*size < options_.segment_size_min || *size > kSegmentSizeMax)) {
       next_segment_ = std::max(next_segment_, *spare + 1);
       if (absl::Status status = directory_.Remove(name); !status.ok()) return status;
       continue;
     }
-    const Segment found{segment ? *segment : *spare, static_cast<uint32_t>(*size) & ~7u, false};
+    // What somebody has lengthened beyond it holds nothing of ours there.
+    const auto used = static_cast<uint32_t>(std::min<uint64_t>(*size, kSegmentSizeMax)) & ~7u;
+    const Segment found{segment ? *segment : *spare, used, false};
     if (segment) segments_.push_back(found);
     if (spare) spares_.push_back(found);
     next_segment_ = std::max(next_segment_, found.number + 1);
@@ -116,7 +67,7 @@ absl::Status SegmentLog::RecoverLast(RecoveryReport& report, bool complete, bool
   absl::StatusOr<std::unique_ptr<File>> file = directory_.OpenForWrite(name);
   if (!file.ok()) return file.status();
   SegmentReader reader(*std::move(file), last.number, last.size);
-  const Tail tail = FindTail(reader, complete);
+  const SegmentTail tail = FindTail(reader, complete);
   // To cut what the disk cannot read could cut off what somebody was promised.
   if (!reader.read_error().ok()) return reader.read_error();
 
@@ -150,6 +101,10 @@ absl::Status SegmentLog::RecoverLast(RecoveryReport& report, bool complete, bool
 }
 
 absl::Status SegmentLog::Recover(RecoveryReport& report) {
+  absl::StatusOr<std::vector<MisplacedSegment>> misplaced = FindMisplaced(directory_);
+  if (!misplaced.ok()) return misplaced.status();
+  report.misplaced = *std::move(misplaced);
+  if (absl::Status status = PutBack(directory_, report.misplaced); !status.ok()) return status;
   if (absl::Status status = FindFiles(); !status.ok()) return status;
   for (bool complete = false; !segments_.empty(); complete = true) {
     bool was_empty = false;
@@ -158,6 +113,8 @@ absl::Status SegmentLog::Recover(RecoveryReport& report) {
     // Its number is not used again: behind its torn start there may be whole records that nobody was promised.
     if (absl::Status status = MakeSpare(segments_.back()); !status.ok()) return status;
     segments_.pop_back();
+    // Before a head is begun: were its name on the disk and this change not, the torn segment would look complete.
+    if (absl::Status status = directory_.Sync(); !status.ok()) return status;
   }
   report.segment_count = static_cast<uint32_t>(segments_.size());
 

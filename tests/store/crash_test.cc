@@ -95,7 +95,10 @@ class Life {
     driver_ = std::make_unique<WriterDriver>(*writer_);
     reader_ = std::make_unique<LogReader>(*directory_, nullptr);
     if (!Follow()) return Stopped(reader_->error());
-    if (reader_->report().damage_count > 0) Fail("a crash looks like damage");
+    for (const Damage& damage : reader_->report().damage) {
+      Fail(absl::StrCat("a crash looks like damage: ", ToText(damage.kind), " at ", damage.position.segment, ":",
+                        damage.position.offset, ", ", damage.sequence, " missing ", damage.gap_count));
+    }
     return true;
   }
 

@@ -147,7 +147,8 @@ TEST(SegmentFormat, SizesBeyondASegmentAreNoRecord) {
 
 TEST(SegmentFormat, NamesAreReadBackAndOthersAreNot) {
   EXPECT_EQ(SegmentName(7), "segment-0000000007");
-  EXPECT_EQ(ParseSegmentName(SegmentName(UINT32_MAX)), UINT32_MAX);
+  EXPECT_EQ(ParseSegmentName(SegmentName(kSegmentNumberMax)), kSegmentNumberMax);
+  EXPECT_EQ(ParseSegmentName(SegmentName(kSegmentNumberMax + 1)), std::nullopt);
   EXPECT_EQ(ParseSpareName(SpareName(1)), 1u);
   for (const char* name : {"", "segment-", "segment-7", "segment-0000000000", "segment-00000000070",
                            "segment-000000000x", "segment-+000000007", "segment-9999999999", "spare-0000000007"}) {
