@@ -1,11 +1,12 @@
 // Dialog is a talk with a server in lines, by somebody who has nothing else to do and waits for each answer.
 //
-// A command, or the start of the program, owns it, on the main thread: it blocks, so it never comes near a reactor.
-// Every wait is bounded by a deadline.
+// A command, or the start of the program, owns it, on the main thread: it blocks, so it never comes near a reactor; it
+// has a poller of its own. Every wait is bounded by a deadline.
 
 #ifndef POSTERN_NET_DIALOG_H_
 #define POSTERN_NET_DIALOG_H_
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,7 @@
 #include "core/clock.h"
 #include "net/address.h"
 #include "net/op.h"
+#include "net/poller.h"
 
 namespace postern {
 
@@ -31,9 +33,11 @@ class Dialog {
   absl::Status Write(std::string_view text, MonotonicTime deadline);
 
  private:
-  explicit Dialog(Socket socket) : socket_(socket) {}
-  absl::Status Await(bool output, MonotonicTime deadline) const;
+  explicit Dialog(Socket socket) : poller_(MakeSystemPoller()), socket_(socket) {}
+  // What the op brought, or why it brought nothing before `deadline`.
+  absl::StatusOr<size_t> Await(Op& op, MonotonicTime deadline) const;
 
+  std::unique_ptr<Poller> poller_;
   Socket socket_;
   std::string input_;  // what came after the last line
 };

@@ -51,8 +51,8 @@ struct Op {
   std::span<char> recv_bytes = {};
   std::string_view send_bytes = {};
   bool reset = false;
-  SocketAddress peer;
-  Socket accepted;
+  SocketAddress peer = {};
+  Socket accepted = {};
 
   int64_t result = 0;  // bytes, or -1 with `error`
   NetError error = NetError::kNone;

@@ -60,6 +60,9 @@ class Sockets {
 
 Sockets& SystemSockets();
 
+// Where it has none, all that would make one is refused in words.
+bool SystemHasUnixSockets();
+
 // `system` has the whole structure of its family behind it.
 SocketAddress FromSystemAddress(const sockaddr& system);
 NetError ToNetError(int system_code);

@@ -172,6 +172,8 @@ Sockets& SystemSockets() {
   return sockets;
 }
 
+bool SystemHasUnixSockets() { return true; }
+
 SocketAddress FromSystemAddress(const sockaddr& system) {
   SocketAddress address;
   if (system.sa_family == AF_INET) {

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "net/host.h"
@@ -392,20 +393,20 @@ TEST_P(PollerConformance, WakeEndsAWait) {
   EXPECT_TRUE(order_.empty());
 }
 
-// A load that is to begin every 300 us would be late by a whole millisecond otherwise. The best of many: on a machine
-// that has much to do a single one may come at any time.
 TEST_P(PollerConformance, AWaitEndsWithItsTimeAndNotMuchLater) {
   if (world_.simulated()) return;  // there it never sleeps
-  constexpr Duration kTime = std::chrono::microseconds(100);
-  Duration best = Duration::max();
-  for (int i = 0; i < 300 && best >= std::chrono::microseconds(700); ++i) {
-    const MonotonicTime start = world_.clock().Monotonic();
-    WaitOnce(world_.poller(), kTime);
-    const Duration slept = world_.clock().Monotonic() - start;
-    EXPECT_GE(slept, kTime);
-    best = std::min(best, slept);
+  for (const Duration time : {Duration(std::chrono::microseconds(100)), Duration(std::chrono::milliseconds(30))}) {
+    // The best of many: on a machine that has much to do a single one may come at any time.
+    Duration best = Duration::max();
+    for (int i = 0; i < 20; ++i) {
+      const MonotonicTime start = world_.clock().Monotonic();
+      WaitOnce(world_.poller(), time);
+      const Duration slept = world_.clock().Monotonic() - start;
+      EXPECT_GE(slept, time);
+      best = std::min(best, slept);
+    }
+    EXPECT_LT(best, time + std::chrono::milliseconds(20));
   }
-  EXPECT_LT(best, std::chrono::microseconds(700));
 }
 
 TEST_P(PollerConformance, AnAddressIsOwnedByOne) {
@@ -484,8 +485,15 @@ TEST_P(PollerConformance, ADuplicateSharesTheConnectionsWithAnotherPoller) {
   for (const Socket socket : clients) Close(socket);
 }
 
-TEST_P(PollerConformance, AUnixSocketIsASocket) {
+TEST_P(PollerConformance, AUnixSocketIsASocketOrRefusedInWords) {
   const SocketAddress address = SocketAddress::Unix(absl::StrCat("/tmp/postern_poller_", ProcessId(), ".sock"));
+  if (!world_.simulated() && !SystemHasUnixSockets()) {
+    for (const SocketResult& refused : {world_.sockets().ListenOn(address, 1), world_.sockets().MakeFor(address)}) {
+      EXPECT_FALSE(refused.socket.valid());
+      EXPECT_TRUE(absl::StrContains(refused.what, "UNIX sockets")) << refused.what;
+    }
+    return;
+  }
   const Socket listening = Listen(address);
   EXPECT_EQ(world_.sockets().LocalAddress(listening), address);
   Trip& accept = StartOp(OpKind::kAccept, listening);

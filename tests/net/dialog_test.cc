@@ -1,12 +1,14 @@
-#include <sys/socket.h>
-#include <unistd.h>
+#include "net/dialog.h"
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "gtest/gtest.h"
-#include "net/dialog.h"
+#include "net/poller.h"
 #include "net/socket.h"
 
 namespace postern {
@@ -16,7 +18,46 @@ using std::chrono::milliseconds;
 
 MonotonicTime In(Duration time) { return SystemClock().Monotonic() + time; }
 
-// Listens, and does one thing with the first who comes.
+// The other end, which does one thing after the other, too.
+class Peer {
+ public:
+  explicit Peer(Socket listening) : listening_(listening) {}
+
+  void Accept() {
+    Op accept{.kind = OpKind::kAccept, .socket = listening_};
+    socket_ = Run(accept).accepted;
+  }
+  void Say(std::string_view text) {
+    Op send{.kind = OpKind::kSend, .socket = socket_, .send_bytes = text};
+    EXPECT_EQ(Run(send).result, static_cast<int64_t>(text.size()));
+  }
+  std::string Hear() {
+    char bytes[100];
+    Op recv{.kind = OpKind::kRecv, .socket = socket_, .recv_bytes = bytes};
+    return {bytes, static_cast<size_t>(Run(recv).result)};
+  }
+  void Close(Socket socket) {
+    Op close{.kind = OpKind::kClose, .socket = socket};
+    Run(close);
+  }
+  void Close() {
+    Close(socket_);
+    Close(listening_);
+  }
+
+ private:
+  Op& Run(Op& op) {
+    poller_->Start(op);
+    for (std::vector<Op*> done; done.empty();) poller_->Wait(std::chrono::seconds(10), done);
+    return op;
+  }
+
+  const std::unique_ptr<Poller> poller_ = MakeSystemPoller();
+  const Socket listening_;
+  Socket socket_;
+};
+
+// Listens, and does one thing with each who comes.
 class DialogTest : public testing::Test {
  protected:
   DialogTest() {
@@ -29,18 +70,12 @@ class DialogTest : public testing::Test {
   }
   template <typename Talk>
   void Serve(Talk talk) {
-    server_ = std::thread([this, talk] {
-      int fd = -1;
-      while (fd < 0) {
-        fd = accept(static_cast<int>(listening_.handle), nullptr, nullptr);
-        if (fd < 0) std::this_thread::sleep_for(milliseconds(1));
-      }
-      talk(fd);
-      close(fd);
+    server_ = std::thread([talk, copy = SystemSockets().Duplicate(listening_).socket] {
+      Peer peer(copy);
+      peer.Accept();
+      talk(peer);
+      peer.Close();
     });
-  }
-  static void Say(int fd, std::string_view text) {
-    EXPECT_EQ(send(fd, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
   }
 
   Socket listening_;
@@ -49,14 +84,12 @@ class DialogTest : public testing::Test {
 };
 
 TEST_F(DialogTest, SpeaksInLines) {
-  Serve([](int fd) {
-    Say(fd, "220-first\r\n220 sec");
+  Serve([](Peer& peer) {
+    peer.Say("220-first\r\n220 sec");
     std::this_thread::sleep_for(milliseconds(20));
-    Say(fd, "ond\r\n");
-    char question[100] = {};
-    EXPECT_GT(recv(fd, question, sizeof question, 0), 0);
-    EXPECT_STREQ(question, "HELP\r\n");
-    Say(fd, "214 bare\n");
+    peer.Say("ond\r\n");
+    EXPECT_EQ(peer.Hear(), "HELP\r\n");
+    peer.Say("214 bare\n");
   });
   absl::StatusOr<Dialog> dialog = Dialog::Connect(address_, In(std::chrono::seconds(5)));
   ASSERT_TRUE(dialog.ok()) << dialog.status();
@@ -78,7 +111,7 @@ TEST_F(DialogTest, WaitsNoLongerThanItMay) {
 }
 
 TEST_F(DialogTest, ALineWithoutAnEndIsCut) {
-  Serve([](int fd) { Say(fd, std::string(5000, 'x')); });
+  Serve([](Peer& peer) { peer.Say(std::string(5000, 'x')); });
   absl::StatusOr<Dialog> dialog = Dialog::Connect(address_, In(std::chrono::seconds(5)));
   ASSERT_TRUE(dialog.ok());
   const absl::StatusOr<std::string> line = dialog->ReadLine(In(std::chrono::seconds(5)));
@@ -90,17 +123,17 @@ TEST_F(DialogTest, NobodyAnswersWhereNobodyListens) {
   SystemSockets().CloseNow(listening_);
   const absl::Status status = Dialog::Connect(address_, In(std::chrono::seconds(5))).status();
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
-  EXPECT_EQ(status.message(), "Connection refused");
+  EXPECT_TRUE(absl::StrContains(status.message(), "refused")) << status;
   listening_ = SystemSockets().ListenOn(address_, 1).socket;
 }
 
 TEST_F(DialogTest, AGreetingIsReadAtAWildcardToo) {
-  Serve([](int fd) { Say(fd, "220 here\r\n"); });
+  Serve([](Peer& peer) { peer.Say("220 here\r\n"); });
   SocketAddress wildcard = address_;
   EXPECT_EQ(ReadGreeting(address_, std::chrono::seconds(5)), "220 here");
   wildcard.ip = *IpAddress::Parse("0.0.0.0");
   server_.join();
-  Serve([](int fd) { Say(fd, "220 again\r\n"); });
+  Serve([](Peer& peer) { peer.Say("220 again\r\n"); });
   EXPECT_EQ(ReadGreeting(wildcard, std::chrono::seconds(5)), "220 again");
 }
 
