@@ -1,0 +1,243 @@
+// The short workloads.
+
+#include <array>
+
+#include "tests/prover/workload.h"
+#include "tests/store/store_fixture.h"
+
+namespace postern {
+namespace {
+
+using enum RecipientState;
+
+std::vector<Case> Only(Workload& workload) {
+  std::vector<Case> cases;
+  cases.push_back(workload.Take());
+  return cases;
+}
+
+std::vector<Case> TakesMail() {
+  Workload workload(kScriptOptions);
+  Life& life = workload.Begin();
+  life.Receive({300});
+  life.Commit();
+  life.Receive({0}, 2);
+  life.Receive({700});
+  life.Commit();
+  return Only(workload);
+}
+
+// A body that is streamed over three segments, beside another message; and one whose end never comes.
+std::vector<Case> TakesLargeBodies() {
+  Workload workload(kScriptOptions);
+  Life& life = workload.Begin();
+  const uint64_t large = life.Start({900, 900, 900, 900, 100}, 1);
+  life.Continue(large);
+  life.Commit();
+  life.Receive({50});
+  life.Continue(large);
+  life.Commit();
+  const uint64_t abandoned = life.Start({600, 600}, 1);
+  life.Continue(abandoned);
+  life.Continue(large);
+  life.Commit();
+  life.Continue(large);
+  life.Continue(large);
+  life.Commit();
+  return Only(workload);
+}
+
+std::vector<Case> MarksRecipients() {
+  Workload workload(kScriptOptions);
+  Life& life = workload.Begin();
+  const uint64_t first = life.Receive({100}, 2);
+  const uint64_t second = life.Receive({100});
+  life.Commit();
+  life.Mark(first, 0, kDeferred);
+  life.Mark(second, 0, kDelivered);
+  life.Commit();
+  life.Mark(first, 0, kDelivered);
+  life.Mark(first, 1, kFailed);
+  life.Commit();
+  life.Report(first, 1);
+  life.Commit();
+  return Only(workload);
+}
+
+// Four segments are freed at once, and their files used again.
+std::vector<Case> RecyclesSegments() {
+  Workload workload(kScriptOptions);
+  Life& life = workload.Begin();
+  std::vector<uint64_t> numbers;
+  for (int i = 0; i < 4; ++i) {
+    numbers.push_back(life.Receive({1300}));
+    life.Write();
+  }
+  for (const uint64_t number : numbers) {
+    life.Mark(number, 0, kDelivered);
+    life.Write();
+  }
+  life.Receive({1300});
+  life.Commit();
+  life.Receive({1300});
+  life.Commit();
+  life.Receive({1300});
+  life.Commit();
+  return Only(workload);
+}
+
+// What waits in the oldest segment goes to the head, with its marks, and the segment is freed.
+std::vector<Case> MovesMessages() {
+  Workload workload(kScriptOptions);
+  Life& life = workload.Begin();
+  const uint64_t waits = life.Receive({300, 300}, 2);
+  const uint64_t done = life.Receive({700});
+  life.Commit();
+  life.Mark(waits, 1, kDeferred);
+  life.Mark(done, 0, kDelivered);
+  life.Commit();
+  life.Receive({1300});
+  life.Commit();
+  life.Move();
+  life.Commit();
+  life.Mark(waits, 1, kDelivered);
+  life.Mark(waits, 0, kDelivered);
+  life.Commit();
+  life.Receive({1300});
+  life.Commit();
+  return Only(workload);
+}
+
+// The process is killed at every step of a commit, another one takes up what it wrote, and then the power goes.
+std::vector<Case> IsKilled() {
+  std::vector<Case> cases;
+  for (uint64_t step_count = 1; step_count <= 12; ++step_count) {
+    Workload workload(kScriptOptions);
+    Life* life = &workload.Begin();
+    const uint64_t number = life->Receive({300});
+    life->Commit();
+    workload.disk().StopAfter(step_count);
+    life->Mark(number, 0, kDelivered);
+    life->Receive({300});
+    life->Commit();
+    if (life->CanGoOn()) life->Receive({1300});
+    if (life->CanGoOn()) life->Commit();
+    life = &workload.Begin();
+    life->Receive({100});
+    life->Commit();
+    cases.push_back(workload.Take());
+  }
+  return cases;
+}
+
+// The first process is killed at every step of its start.
+std::vector<Case> IsKilledAtItsStart() {
+  std::vector<Case> cases;
+  for (uint64_t step_count = 1; step_count <= 10; ++step_count) {
+    Workload workload(kScriptOptions);
+    workload.Begin(step_count);
+    Life& life = workload.Begin();
+    life.Receive({300});
+    life.Commit();
+    cases.push_back(workload.Take());
+  }
+  return cases;
+}
+
+// After a failed sync nothing is accepted; the next process takes what it finds for mail only once it is synced.
+std::vector<Case> LosesASync() {
+  Workload workload(kScriptOptions);
+  Life* life = &workload.Begin();
+  const uint64_t number = life->Receive({300});
+  life->Commit();
+  life->Mark(number, 0, kDeferred);
+  life->Receive({700});
+  workload.disk().FailSync(1);
+  life->Commit();
+  life = &workload.Begin();
+  life->Receive({100});
+  life->Commit();
+  return Only(workload);
+}
+
+std::vector<Case> EndsCleanly() {
+  Workload workload(kScriptOptions);
+  Life* life = &workload.Begin();
+  life->Receive({300});
+  const uint64_t open = life->Start({300, 300}, 1);
+  life->Continue(open);
+  life->Stop();
+  life = &workload.Begin();
+  life->Receive({100});
+  life->Stop();
+  return Only(workload);
+}
+
+// One record in the middle of the log is damaged by other means; it is set aside, and the segment is freed.
+std::vector<Case> SetsDamageAside() {
+  Workload before(kScriptOptions);
+  Life* life = &before.Begin();
+  const uint64_t first = life->Receive({300});
+  const uint64_t damaged = life->Receive({700});
+  life->Commit();
+  life->Receive({1300});
+  life->Commit();
+  DiskImage image = before.disk().image();
+  const std::string body = Body(damaged * 100, 700);
+  for (const auto& [path, node] : DiskImage(image).names) {
+    if (image.IsFolder(path)) continue;
+    if (const size_t place = image.contents.at(node)->find(body); place != std::string::npos) ++image.Edit(node)[place];
+  }
+  Knowledge known = before.history().now;
+  known.Damage(damaged);
+
+  Workload workload(kScriptOptions, std::move(image), std::move(known), before.history().last_number);
+  life = &workload.Begin();
+  life->Mark(first, 0, kDelivered);
+  life->Commit();
+  life->Receive({1300});
+  life->Commit();
+  return Only(workload);
+}
+
+// Into two mailboxes that are made for it; killed at every step, and delivered again by the next process.
+std::vector<Case> FillsMailboxes() {
+  std::vector<Case> cases;
+  for (uint64_t step_count = 1; step_count <= 26; ++step_count) {
+    Workload workload(kScriptOptions);
+    Life* life = &workload.Begin();
+    const uint64_t number = life->Receive({700}, 2);
+    life->Commit();
+    workload.disk().StopAfter(step_count);
+    for (uint32_t recipient = 0; recipient < 2 && life->CanGoOn(); ++recipient) life->Deliver(number, recipient);
+    if (life->CanGoOn()) life->Commit();
+    life = &workload.Begin();
+    const auto& recipients = workload.history().now.messages().at(number).recipients;
+    for (uint32_t recipient = 0; recipient < 2; ++recipient) {
+      if (!Settled(recipients[recipient].known.state)) life->Deliver(number, recipient);
+    }
+    life->Commit();
+    cases.push_back(workload.Take());
+  }
+  return cases;
+}
+
+constexpr std::array kScripts = {
+    Script{"takes mail", TakesMail},
+    Script{"takes large bodies", TakesLargeBodies},
+    Script{"marks recipients", MarksRecipients},
+    Script{"recycles segments", RecyclesSegments},
+    Script{"moves messages", MovesMessages},
+    Script{"is killed", IsKilled},
+    Script{"is killed at its start", IsKilledAtItsStart},
+    Script{"loses a sync", LosesASync},
+    Script{"ends cleanly", EndsCleanly},
+    Script{"sets damage aside", SetsDamageAside},
+    Script{"fills mailboxes", FillsMailboxes},
+};
+
+}  // namespace
+
+std::span<const Script> Scripts() { return kScripts; }
+
+}  // namespace postern
