@@ -101,6 +101,9 @@ absl::Status SegmentLog::RecoverLast(RecoveryReport& report, bool complete, bool
 }
 
 absl::Status SegmentLog::Recover(RecoveryReport& report) {
+  // The process before us may have been killed between a change of names and its sync: what we see is made a fact
+  // before anything is built on it.
+  if (absl::Status status = directory_.Sync(); !status.ok()) return status;
   absl::StatusOr<std::vector<MisplacedSegment>> misplaced = FindMisplaced(directory_);
   if (!misplaced.ok()) return misplaced.status();
   report.misplaced = *std::move(misplaced);

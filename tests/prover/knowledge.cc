@@ -34,7 +34,8 @@ void Knowledge::Damage(uint64_t number) {
 
 std::string Knowledge::Check(const Found& found) const {
   if (!found.error.empty()) return found.error;
-  if (found.damage_count > damage_count_max_) return "what a crash has left is taken for damage";
+  if (found.damage_count > damage_count_max_)
+    return absl::StrCat("what a crash has left is taken for damage: ", found.damage);
   for (const auto& [number, message] : found.messages) {
     if (std::string error = CheckMessage(number, message); !error.empty()) return error;
   }

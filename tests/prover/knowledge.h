@@ -41,6 +41,7 @@ struct Found {
   std::map<std::string, std::string> quarantined{};  // files in the quarantine, by path
   std::map<std::string, std::string> copies{};       // what it says is in the quarantine: path and damaged bytes
   uint64_t damage_count = 0;
+  std::string damage{};  // the first of it
   friend bool operator==(const Found&, const Found&) = default;
 };
 

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace postern {
 namespace {
 
@@ -161,6 +163,31 @@ std::optional<DiskImage> PowerCut::Image(const Outcome& outcome) const {
     }
   }
   return image;
+}
+
+std::string PowerCut::Describe(const Outcome& outcome) const {
+  std::string text;
+  size_t next = 0;
+  for (const auto& [number, node] : nodes_) {
+    std::string_view called = "a file";  // by its last name
+    for (const Name& name : node.names) called = name.path.empty() ? called : name.path;
+    const auto tell = [&](size_t count, size_t current, const auto& what) {
+      const size_t chosen = count > 1 ? outcome[next++] : 0;
+      if (chosen != current) absl::StrAppend(&text, "\n  ", called, ": ", what(chosen));
+    };
+    tell(node.names.size(), node.names.size() - 1, [&](size_t chosen) {
+      const std::string& path = node.names[chosen].path;
+      return path.empty() ? "has no name" : absl::StrCat("is called ", path);
+    });
+    tell(node.sizes.values.size(), node.sizes.current,
+         [&](size_t chosen) { return absl::StrCat("has ", node.sizes.values[chosen], " bytes"); });
+    for (const auto& [sector, versions] : node.sectors) {
+      tell(versions.values.size(), versions.current, [&, sector = sector](size_t chosen) {
+        return absl::StrCat("sector ", sector, " is as it was ", versions.current - chosen, " writes ago");
+      });
+    }
+  }
+  return text.empty() ? "\n  nothing" : text;
 }
 
 bool PowerCut::ForEach(uint64_t exhaustive_max, uint64_t sample_count, Random& random,

@@ -46,6 +46,9 @@ class PowerCut {
   // The disk after one of them; nothing when no disk can be so.
   std::optional<DiskImage> Image(const Outcome& outcome) const;
 
+  // What it is in words, where it is not the state without a cut.
+  std::string Describe(const Outcome& outcome) const;
+
   // Calls `visit` with all states when there are at most `exhaustive_max`, and true is returned. Otherwise with some:
   // all kept, all lost, each thing alone kept and alone lost as far as `sample_count` goes, then random ones.
   bool ForEach(uint64_t exhaustive_max, uint64_t sample_count, Random& random,

@@ -6,7 +6,6 @@
 
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "tests/prover/recording_disk.h"
 #include "tests/prover/recovery.h"
 
@@ -24,14 +23,13 @@ size_t Fingerprint(const DiskImage& image) {
   return hash;
 }
 
-// "behind step 7 of 9, outcome 0 1 2" and the last steps, one a line.
-std::string Where(const Trace& trace, size_t step_count, const PowerCut::Outcome& outcome) {
-  std::string text =
-      absl::StrCat("cut behind step ", step_count, " of ", trace.size(), ", outcome ", absl::StrJoin(outcome, " "));
+// Where the cut was, the last steps before it, and what it has undone, one a line.
+std::string Where(const Trace& trace, size_t step_count, const PowerCut& cut, const PowerCut::Outcome& outcome) {
+  std::string text = absl::StrCat("cut behind step ", step_count, " of ", trace.size());
   for (size_t i = step_count - std::min(step_count, kStepsTold); i < step_count; ++i) {
     absl::StrAppend(&text, "\n  ", i + 1, ": ", Describe(trace[i]));
   }
-  return text;
+  return absl::StrCat(text, "\nwhich undid", cut.Describe(outcome));
 }
 
 }  // namespace
@@ -59,7 +57,7 @@ std::string Prover::Prove(const Case& proven) {
                                         if (!error.empty() || !seen.insert(Fingerprint(image)).second) return;
                                         error = Judge(image, known);
                                         if (error.empty()) return;
-                                        error += absl::StrCat("\n", Where(proven.trace, step_count, outcome));
+                                        error += absl::StrCat("\n", Where(proven.trace, step_count, cut, outcome));
                                       });
     ++tally_.step_count;
     tally_.sampled_step_count += !is_whole;
@@ -93,7 +91,7 @@ std::string Prover::Recut(const DiskImage& start, const Trace& trace, const Foun
                   if (is_same) return;
                   error = absl::StrCat("a crash during recovery has changed what is there",
                                        again.error.empty() ? "" : ": ", again.error, "\nrecovery ",
-                                       Where(trace, step_count, outcome), "\nwhich began with a state");
+                                       Where(trace, step_count, cut, outcome), "\nwhich began with a state");
                 });
   }
   return error;

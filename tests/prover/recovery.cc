@@ -52,6 +52,10 @@ Found RecoveredStore::Look() {
   found.damage_count = reader_->report().damage_count;
   const DiskImage& image = disk_.image();
   for (const Damage& damage : reader_->report().damage) {
+    if (found.damage.empty()) {
+      found.damage = absl::StrCat("segment ", damage.position.segment, " at ", damage.position.offset, ", ",
+                                  damage.size, " bytes: ", ToText(damage.kind));
+    }
     if (damage.copied_to.empty()) continue;
     const NodeNumber segment = image.Find(absl::StrCat(kLog, "/", SegmentName(damage.position.segment)));
     if (segment == 0) continue;  // freed
