@@ -3,6 +3,7 @@
 
 #include "tests/prover/prover.h"
 
+#include <algorithm>
 #include <iostream>
 #include <string>
 
@@ -35,7 +36,7 @@ TEST(Prover, SeedsSurviveTheirCuts) {
   Tally tally;
   for (uint64_t seed = 1; seed <= kSeedCount; ++seed) {
     const auto prove = [&](const SegmentLogOptions& options, PowerCut::Random& random, const Case& made) {
-      Prover prover(options, {.exhaustive_max = 64, .sample_count = 16, .recut_every = 256}, random);
+      Prover prover(options, kSeedBudget, random);
       std::string error = prover.Prove(made);
       tally += prover.tally();
       return error;

@@ -51,6 +51,8 @@ std::span<const Script> Scripts();
 // Segments of a few sectors, so that a few messages fill some.
 inline constexpr SegmentLogOptions kScriptOptions{.segment_size = 2048, .segment_size_min = 1024, .spare_count_max = 2};
 
+// A seed's states are too many to judge them all.
+inline constexpr Budget kSeedBudget{.exhaustive_max = 64, .sample_count = 16, .recut_every = 256};
 // Three lives or so on one disk. `prove` judges each, and says what is wrong with it; returns the first of that.
 std::string ForEachOfSeed(
     uint64_t seed, const std::function<std::string(const SegmentLogOptions&, PowerCut::Random&, const Case&)>& prove);
