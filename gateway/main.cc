@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/command_check.h"
 #include "gateway/command_doctor.h"
+#include "gateway/command_fsck.h"
 #include "gateway/command_probe.h"
 #include "gateway/command_queue.h"
 #include "gateway/command_route.h"
@@ -87,6 +88,11 @@ class CommandLine {
     route.add_flag("--json", route_.json, "For programs");
 
     AddQueue();
+
+    CLI::App& fsck = Command(app_, "fsck", "Say what is damaged in the store of a gateway that does not run",
+                             [this](const Config& config) { return RunFsck(config, fsck_); });
+    fsck.add_flag("--repair", fsck_.repair, "Set damaged pieces aside, so that the next start finds none");
+    fsck.add_flag("--json", fsck_.json, "For programs");
 
     app_.add_subcommand("version", "Say which Postern this is")->callback([this] { run_ = PrintVersion; });
   }
@@ -171,6 +177,7 @@ class CommandLine {
   std::string target_;
   RouteCommand route_;
   QueueCommand queue_;
+  FsckCommand fsck_;
   std::function<int()> run_;
 };
 

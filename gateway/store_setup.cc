@@ -5,7 +5,6 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "store/storage_check.h"
 
 namespace postern {
 
@@ -70,7 +69,7 @@ std::vector<MailLog> StoreSetup::logs() {
   return logs;
 }
 
-std::vector<std::string> StoreSetup::warnings() { return CheckStorage(*root_, clock_); }
+StorageReport StoreSetup::CheckPlace() { return CheckStorage(*root_, clock_); }
 
 void StoreSetup::TellDamage(const LogMailStore& mail_store, EventLog& events) {
   for (size_t i = 0; i < logs_.size(); ++i) {
