@@ -123,10 +123,11 @@ def bench():
 def end_to_end():
     if not (ROOT / "tests/e2e").exists():
         return
-    programs = build(["//gateway:postern", "//bench/load:load"], "release")
+    programs = build(["//gateway:postern", "//bench/load:load", "//tests/faults:libfault_shim.so"], "release")
     tools = {
         "POSTERN": programs["//gateway:postern"],
         "POSTERN_LOAD": programs["//bench/load:load"],
+        "POSTERN_FAULTS_SHIM": programs["//tests/faults:libfault_shim.so"],
         "SMTP_SOURCE": CACHE / "bin/smtp-source",
         "SMTP_SINK": CACHE / "bin/smtp-sink",
         "NODE_PATH": CACHE / "node_modules",

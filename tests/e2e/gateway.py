@@ -101,7 +101,8 @@ def mx_route(port, domain="*", **more):
 class Gateway:
     """One configuration and its folder; the process comes and goes (start, stop, kill)."""
 
-    def __init__(self, config=None, *, prefix=(), address="127.0.0.1", port=None, connect=None):
+    def __init__(self, config=None, *, prefix=(), address="127.0.0.1", port=None, connect=None,
+                 environment=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="postern-e2e-"))
         self.folder.chmod(0o755)
         self.address = address
@@ -110,6 +111,7 @@ class Gateway:
         self.mail = self.folder / "mail"
         self.file = self.folder / "postern.toml"
         self.prefix = list(prefix)  # what the program is started under, such as `ip netns exec NAME`
+        self.environment = environment or {}  # beside our own, such as what Faults wants
         self.process = None
         self.log_file = self.folder / "log"
         self._connect = connect or socket.create_connection
@@ -133,7 +135,8 @@ class Gateway:
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
                 [*self.prefix, POSTERN, *(arguments or ("serve", "--config", str(self.file)))],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+                cwd=self.folder, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT)
         return self
 
     def start(self, *arguments, seconds=15):
