@@ -45,19 +45,6 @@ void AppendHolder(const PortHolder& holder, std::string& out) {
   }
 }
 
-std::string_view Cure(const PortDiagnosis& diagnosis) {
-  switch (diagnosis.error) {
-    case NetError::kAddressInUse:
-      return "no socket is seen there: it may be in another network or process namespace, or bound without listening; "
-             "try `ss -tanp`";
-    case NetError::kNoPermission:
-      return "ports below 1024 take root or CAP_NET_BIND_SERVICE (in a systemd unit: "
-             "AmbientCapabilities=CAP_NET_BIND_SERVICE)";
-    case NetError::kUnreachable: return "this machine has no such address: see `ip address`";
-    default: return "";
-  }
-}
-
 }  // namespace
 
 std::string PortDiagnosis::ToString() const {
@@ -70,7 +57,7 @@ std::string PortDiagnosis::ToString() const {
   }
   for (const PortHolder& holder : holders) AppendHolder(holder, out);
   AppendLine("greeting", greeting, out);
-  if (holders.empty()) AppendLine("hint", Cure(*this), out);
+  if (holders.empty()) AppendLine("hint", WhyNoHolderIsSeen(error), out);
   // Holders of several addresses are often one program, which is stopped once.
   std::vector<std::string_view> told;
   for (const PortHolder& holder : holders) {

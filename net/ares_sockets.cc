@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <deque>
 #include <string>
 
+#include "net/ares_system.h"
 #include "net/socket.h"
 
 namespace postern {
@@ -17,12 +17,6 @@ constexpr size_t kInboxCountMax = 64;       // what comes meanwhile waits in the
 constexpr size_t kOutboxCountMax = 1000;    // datagrams beyond are lost, as datagrams are
 constexpr size_t kStreamOutboxMax = 65536;  // bytes
 constexpr int kReadsPerTurnMax = 100;       // of one socket: others have their turn too
-
-// c-ares asks only whether an error means that it has to wait. It reads errno; on Windows it will be WSASetLastError().
-ares_ssize_t FailWith(int code) {
-  errno = code;
-  return -1;
-}
 
 std::optional<DnsRcode> RcodeOf(std::string_view message) {
   if (message.size() < 4) return std::nullopt;
@@ -54,24 +48,23 @@ class AresSockets::AresSocket {
   bool writable() const { return wants_write_ && HasRoom(); }
   void set_wants_write(bool wants) { wants_write_ = wants; }
 
-  // These do what c-ares' calls do: bytes, or -1 with errno.
+  // These do what c-ares' calls do: bytes, or FailWith().
   int Connect(const sockaddr* address, ares_socklen_t size) {
     sockaddr_ = std::string(reinterpret_cast<const char*>(address), size);
     connect_.peer = FromSystemAddress(*address);
     Sockets& sockets = owner_.poller_.sockets();
     const SocketResult made = datagram_ ? sockets.MakeDatagramFor(connect_.peer) : sockets.MakeFor(connect_.peer);
-    if (!made.socket.valid()) return static_cast<int>(FailWith(ECONNREFUSED));
+    if (!made.socket.valid()) return static_cast<int>(FailWith(AresError::kRefused));
     for (Op* op : {&connect_, &recv_, &send_, &close_}) op->socket = made.socket;
     state_ = State::kConnecting;
     owner_.poller_.Start(connect_);
     // A datagram may be given to us at once; it waits in the outbox.
-    return datagram_ ? 0 : static_cast<int>(FailWith(EINPROGRESS));
+    return datagram_ ? 0 : static_cast<int>(FailWith(AresError::kInProgress));
   }
 
   ares_ssize_t Send(const iovec* pieces, int count) {
-    if (!datagram_ && !HasRoom()) return FailWith(EWOULDBLOCK);
-    std::string bytes;
-    for (int i = 0; i < count; ++i) bytes.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
+    if (!datagram_ && !HasRoom()) return FailWith(AresError::kWouldBlock);
+    std::string bytes = Join(pieces, count);
     const auto size = static_cast<ares_ssize_t>(bytes.size());
     if (outbox_.size() < kOutboxCountMax) {
       outbox_size_ += bytes.size();
@@ -84,7 +77,7 @@ class AresSockets::AresSocket {
   ares_ssize_t Recv(void* memory, size_t size, sockaddr* from, ares_socklen_t* from_size) {
     if (inbox_.empty()) {
       if (state_ == State::kEnded) return 0;
-      return FailWith(state_ == State::kFailed ? ECONNRESET : EWOULDBLOCK);
+      return FailWith(state_ == State::kFailed ? AresError::kReset : AresError::kWouldBlock);
     }
     std::string& first = inbox_.front();
     const size_t count = std::min(size, first.size());

@@ -153,8 +153,7 @@ class AresClient final : public DnsClient {
     sockets_.AddTo(ares, mask);
     if (const int status = ares_init_options(&channel_, &ares, mask); status != ARES_SUCCESS) {
       channel_ = nullptr;
-      closed_text_ =
-          absl::StrCat("the system's list of name servers (/etc/resolv.conf) cannot be read: ", ares_strerror(status));
+      closed_text_ = absl::StrCat("the system's list of name servers cannot be read: ", ares_strerror(status));
       return;
     }
     sockets_.Serve(channel_);

@@ -1,9 +1,5 @@
 #include "net/host_win.h"
 
-#include <winsock2.h>
-
-#include <iphlpapi.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
@@ -11,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "net/host.h"
+#include "net/ip_helper_win.h"
 #include "net/socket.h"
 #include "net/wide_text_win.h"
 

@@ -1,16 +1,18 @@
 // FindPortHolders tells which programs keep us from listening on an address, as far as we are allowed to see them.
 //
-// A plain function, called on the main thread while nothing is served, or by a command. It reads the kernel's tables
-// (Linux: /proc) and takes a few milliseconds; what it returns was true when it looked.
+// A plain function, called on the main thread while nothing is served, or by a command. It reads the system's tables
+// and takes a few milliseconds; what it returns was true when it looked.
 
 #ifndef POSTERN_NET_PORT_OWNER_H_
 #define POSTERN_NET_PORT_OWNER_H_
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "net/address.h"
+#include "net/op.h"
 
 namespace postern {
 
@@ -22,14 +24,17 @@ struct PortHolder {
   std::string missing = {};
   std::string program = {};
   std::string command_line = {};
-  std::string unit = {};       // systemd's, when it is one
+  std::string unit = {};       // systemd's, or the Windows service, when it is one
   std::string container = {};  // its id or name, when it is in one
   std::string stop_command = {};
 };
 
 // Nearest first; empty when nobody's socket is in the way of `address`. The program that answers for a socket which a
-// whole family of processes has is the eldest of them. `proc` is another place for /proc, for tests.
-std::vector<PortHolder> FindPortHolders(const SocketAddress& address, const std::string& proc = "/proc");
+// whole family of processes has is the eldest of them.
+std::vector<PortHolder> FindPortHolders(const SocketAddress& address);
+
+// What to think and try when an address was refused with `error` and nobody is seen to hold it; empty for no idea.
+std::string_view WhyNoHolderIsSeen(NetError error);
 
 }  // namespace postern
 

@@ -1,5 +1,7 @@
 // The way from an address to a process on Linux: /proc/net/tcp names the socket's inode, and /proc/PID/fd who has it.
 
+#include "net/port_owner_linux.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -18,7 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "net/port_owner.h"
+#include "net/port_table.h"
 #include "net/process_manager.h"
 
 namespace postern {
@@ -26,15 +28,6 @@ namespace {
 
 constexpr size_t kFileSizeMax = 4u * 1024 * 1024;  // of a kernel's table; some 25,000 sockets
 constexpr size_t kCommandLineSizeMax = 512;
-constexpr size_t kHolderCountMax = 8;
-
-struct TableEntry {
-  SocketAddress address;
-  bool listening = false;
-  uint32_t uid = 0;
-  uint64_t inode = 0;
-  int distance = 0;  // how far from what was asked for
-};
 
 // A process that has the socket `entry` (an index).
 struct Owner {
@@ -82,21 +75,7 @@ std::optional<SocketAddress> ParseTableAddress(std::string_view text) {
   return address;
 }
 
-// How a socket at `held` is in the way of a claim of `wanted` with IPV6_V6ONLY: 0 the very same, then less and less
-// near; nothing when it is not.
-std::optional<int> Distance(const SocketAddress& held, const SocketAddress& wanted) {
-  if (held.port != wanted.port) return std::nullopt;
-  if (held.ip == wanted.ip) return 0;
-  if (held.ip.family == wanted.ip.family) {
-    if (held.ip.IsWildcard()) return 1;
-    if (wanted.ip.IsWildcard()) return 2;
-  } else if (held.ip.family == AddressFamily::kIPv6 && held.ip.IsWildcard()) {
-    return 3;  // it takes IPv4 too, unless it was told not to; the table does not say
-  }
-  return std::nullopt;
-}
-
-void ReadTable(const std::string& path, const SocketAddress& wanted, std::vector<TableEntry>& entries) {
+void ReadTable(const std::string& path, const SocketAddress& wanted, std::vector<PortTableEntry>& entries) {
   constexpr std::string_view kListen = "0A";
   constexpr std::string_view kTimeWait = "06";
   const std::string table = ReadFile(path);
@@ -106,24 +85,11 @@ void ReadTable(const std::string& path, const SocketAddress& wanted, std::vector
     if (fields.size() < 10 || fields[3] == kTimeWait) continue;
     const std::optional<SocketAddress> address = ParseTableAddress(fields[1]);
     if (!address) continue;
-    const std::optional<int> distance = Distance(*address, wanted);
-    TableEntry entry{.address = *address, .listening = fields[3] == kListen, .distance = distance.value_or(0)};
-    if (!distance || !absl::SimpleAtoi(fields[7], &entry.uid) || !absl::SimpleAtoi(fields[9], &entry.inode)) continue;
+    const std::optional<int> distance = ConflictDistance(*address, wanted);
+    PortTableEntry entry{.address = *address, .listening = fields[3] == kListen, .distance = distance.value_or(0)};
+    if (!distance || !absl::SimpleAtoi(fields[7], &entry.uid) || !absl::SimpleAtoi(fields[9], &entry.owner)) continue;
     entries.push_back(entry);
   }
-}
-
-// What listens, and only when nothing does the rest; what is near before what may be.
-void KeepNearest(std::vector<TableEntry>& entries) {
-  if (std::any_of(entries.begin(), entries.end(), [](const TableEntry& e) { return e.listening; })) {
-    std::erase_if(entries, [](const TableEntry& e) { return !e.listening; });
-  }
-  if (std::any_of(entries.begin(), entries.end(), [](const TableEntry& e) { return e.distance < 3; })) {
-    std::erase_if(entries, [](const TableEntry& e) { return e.distance == 3; });
-  }
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const TableEntry& a, const TableEntry& b) { return a.distance < b.distance; });
-  if (entries.size() > kHolderCountMax) entries.resize(kHolderCountMax);
 }
 
 using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
@@ -131,7 +97,7 @@ using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
 Directory OpenFolder(const std::string& path) { return {opendir(path.c_str()), closedir}; }
 
 // Appends to `owners` the sockets of `entries` that the process has. False when we may not look.
-bool LookIntoProcess(const std::string& folder, int64_t pid, const std::vector<TableEntry>& entries,
+bool LookIntoProcess(const std::string& folder, int64_t pid, const std::vector<PortTableEntry>& entries,
                      std::vector<Owner>& owners) {
   const Directory descriptors = OpenFolder(folder + "/fd");
   if (descriptors == nullptr) return errno != EACCES && errno != EPERM;
@@ -145,7 +111,7 @@ bool LookIntoProcess(const std::string& folder, int64_t pid, const std::vector<T
     if (!absl::ConsumePrefix(&text, "socket:[") || !absl::ConsumeSuffix(&text, "]") || !absl::SimpleAtoi(text, &inode))
       continue;
     for (size_t i = 0; i < entries.size(); ++i) {
-      if (entries[i].inode == inode) owners.push_back({i, pid});
+      if (entries[i].owner == inode) owners.push_back({i, pid});
     }
   }
   return true;
@@ -221,8 +187,8 @@ std::string WhyMissing(bool all_seen, uint16_t port) {
 
 }  // namespace
 
-std::vector<PortHolder> FindPortHolders(const SocketAddress& address, const std::string& proc) {
-  std::vector<TableEntry> entries;
+std::vector<PortHolder> FindPortHoldersIn(const std::string& proc, const SocketAddress& address) {
+  std::vector<PortTableEntry> entries;
   ReadTable(proc + "/net/tcp", address, entries);
   ReadTable(proc + "/net/tcp6", address, entries);
   KeepNearest(entries);
@@ -254,6 +220,21 @@ std::vector<PortHolder> FindPortHolders(const SocketAddress& address, const std:
     holders.push_back(std::move(holder));
   }
   return holders;
+}
+
+std::vector<PortHolder> FindPortHolders(const SocketAddress& address) { return FindPortHoldersIn("/proc", address); }
+
+std::string_view WhyNoHolderIsSeen(NetError error) {
+  switch (error) {
+    case NetError::kAddressInUse:
+      return "no socket is seen there: it may be in another network or process namespace, or bound without listening; "
+             "try `ss -tanp`";
+    case NetError::kNoPermission:
+      return "ports below 1024 take root or CAP_NET_BIND_SERVICE (in a systemd unit: "
+             "AmbientCapabilities=CAP_NET_BIND_SERVICE)";
+    case NetError::kUnreachable: return "this machine has no such address: see `ip address`";
+    default: return "";
+  }
 }
 
 }  // namespace postern

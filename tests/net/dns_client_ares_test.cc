@@ -16,7 +16,7 @@
 #include "gtest/gtest.h"
 #include "net/poller.h"
 #include "tests/net/dns_bytes.h"
-#include "tests/net/dns_server_posix.h"
+#include "tests/net/dns_server.h"
 
 namespace postern {
 namespace {

@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "net/host.h"
-#include "net/port_owner.h"
+#include "net/port_owner_linux.h"
 #include "net/socket.h"
 
 namespace postern {
@@ -58,7 +58,7 @@ class WrittenProc : public testing::Test {
                                       absl::StrCat(root_, folder, "/fd/", i + 3));
     }
   }
-  std::vector<PortHolder> Find(std::string_view address) { return FindPortHolders(At(address), root_); }
+  std::vector<PortHolder> Find(std::string_view address) { return FindPortHoldersIn(root_, At(address)); }
 
   static constexpr char kTitle[] = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt uid\n";
   static inline int test_count_ = 0;

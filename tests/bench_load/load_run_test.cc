@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "bench/load/load_run.h"
 #include "gtest/gtest.h"
-#include "tests/relay/scripted_server_posix.h"
+#include "tests/relay/scripted_server.h"
 
 namespace postern {
 namespace {

@@ -3,8 +3,8 @@
 // A test owns it; it has a thread of its own, on which it asks `answer` what to send. That may be one thing, several,
 // or nothing. It notes what it was asked.
 
-#ifndef POSTERN_TESTS_NET_DNS_SERVER_POSIX_H_
-#define POSTERN_TESTS_NET_DNS_SERVER_POSIX_H_
+#ifndef POSTERN_TESTS_NET_DNS_SERVER_H_
+#define POSTERN_TESTS_NET_DNS_SERVER_H_
 
 #include <atomic>
 #include <cstdint>
@@ -17,6 +17,7 @@
 
 #include "net/address.h"
 #include "net/dns_message.h"
+#include "net/op.h"
 #include "tests/net/dns_bytes.h"
 
 namespace postern {
@@ -56,9 +57,9 @@ class DnsServer {
   std::vector<std::string> AnswersTo(std::string_view bytes, bool tcp);
 
   const Answer answer_;
-  int datagrams_ = -1;
-  int listening_ = -1;
-  std::vector<int> silent_;  // connections that wait for an answer
+  Socket datagrams_;
+  Socket listening_;
+  std::vector<Socket> silent_;  // connections that wait for an answer
   SocketAddress address_;
   mutable std::mutex mutex_;
   std::vector<DnsQuery> queries_;
@@ -71,4 +72,4 @@ SocketAddress DeadDnsServer();
 
 }  // namespace postern
 
-#endif  // POSTERN_TESTS_NET_DNS_SERVER_POSIX_H_
+#endif  // POSTERN_TESTS_NET_DNS_SERVER_H_

@@ -1,13 +1,14 @@
 // The courier and its connections: which host, how many, for how long. On real loopback sockets.
 
+#include "relay/smtp_courier.h"
+
 #include <atomic>
 #include <chrono>
 #include <string>
 
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
-#include "relay/smtp_courier.h"
-#include "tests/relay/courier_fixture_posix.h"
+#include "tests/relay/courier_fixture.h"
 
 namespace postern {
 namespace {
@@ -79,20 +80,22 @@ TEST_F(CourierTest, SeveralAtOnceAndLargeOnes) {
   RunUntilClosed();
 }
 
+SocketAddress Place(const char* ip, uint16_t port) { return {.ip = *IpAddress::Parse(ip), .port = port, .path = {}}; }
+
 TEST_F(CourierTest, TriesTheNextExchangeInTheSameAttempt) {
   Server refusing([](std::string_view, int) { return std::string("554 not today"); });
   const uint16_t port = refusing.port;
-  Server busy([](std::string_view, int) { return std::string("421 too many of you"); }, "127.0.0.2", port);
+  Server busy([](std::string_view, int) { return std::string("421 too many of you"); }, Place("127.0.0.2", port));
   Server hanging_up([](std::string_view line, int) { return line.empty() ? std::string("!") : Polite(line); },
-                    "127.0.0.3", port);
+                    Place("127.0.0.3", port));
   Server rude([](std::string_view line, int) { return line.empty() ? Polite(line) : std::string("550 go away"); },
-              "127.0.0.4", port);
+              Place("127.0.0.4", port));
   Server shutting_at_mail(
       [](std::string_view line, int) {
         return absl::StartsWith(line, "MAIL") ? std::string("421 going down") : Polite(line);
       },
-      "127.0.0.5", port);
-  Server good(PoliteServer, "127.0.0.7", port);
+      Place("127.0.0.5", port));
+  Server good(PoliteServer, Place("127.0.0.7", port));
   dns_.SetMx("example.org", {{1, "refusing"},
                              {2, "busy"},
                              {3, "hanging-up"},
@@ -169,7 +172,7 @@ TEST_F(CourierTest, AKeptConnectionIsLeftForTheNextHostAsWell) {
     thread_local int mail_count = 0;
     return absl::StartsWith(line, "MAIL") && ++mail_count == 2 ? std::string("452 4.3.1 no room") : Polite(line);
   });
-  Server second(PoliteServer, "127.0.0.2", first.port);
+  Server second(PoliteServer, Place("127.0.0.2", first.port));
   dns_.SetMx("example.org", {{10, "first.example"}, {20, "second.example"}});
   dns_.SetAddresses("first.example", {"127.0.0.1"});
   dns_.SetAddresses("second.example", {"127.0.0.2"});

@@ -3,15 +3,8 @@
 // A test owns it; each connection is served on a thread of its own, which ends with the connection. It hears lines, the
 // bodies of DATA line by line, and the chunks of BDAT as they are.
 
-#ifndef POSTERN_TESTS_RELAY_SCRIPTED_SERVER_POSIX_H_
-#define POSTERN_TESTS_RELAY_SCRIPTED_SERVER_POSIX_H_
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+#ifndef POSTERN_TESTS_RELAY_SCRIPTED_SERVER_H_
+#define POSTERN_TESTS_RELAY_SCRIPTED_SERVER_H_
 
 #include <atomic>
 #include <cstdint>
@@ -27,6 +20,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "tests/net/plain_sockets.h"
 
 namespace postern {
 
@@ -36,36 +30,18 @@ class ScriptedServer {
   // its ".", a chunk at its "BDAT".
   using Answer = std::function<std::string(std::string_view line, int connection)>;
 
-  // On a port of the system's choice, unless the test needs the same one at several addresses.
-  explicit ScriptedServer(Answer answer, const char* address = "127.0.0.1", uint16_t wanted_port = 0)
-      : answer_(std::move(answer)), listener_(socket(AF_INET, SOCK_STREAM, 0)) {
-    const int on = 1;
-    setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in name = {};
-    name.sin_family = AF_INET;
-    name.sin_port = htons(wanted_port);
-    CHECK_EQ(inet_pton(AF_INET, address, &name.sin_addr), 1);
-    socklen_t size = sizeof name;
-    PCHECK(bind(listener_, reinterpret_cast<sockaddr*>(&name), size) == 0);
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&name), &size);
-    port = ntohs(name.sin_port);
-    Listen();
-  }
-  // On a UNIX socket.
-  ScriptedServer(Answer answer, const std::string& path)
-      : answer_(std::move(answer)), listener_(socket(AF_UNIX, SOCK_STREAM, 0)) {
-    sockaddr_un name = {};
-    name.sun_family = AF_UNIX;
-    CHECK_LT(path.size(), sizeof name.sun_path);
-    path.copy(name.sun_path, path.size());
-    PCHECK(bind(listener_, reinterpret_cast<sockaddr*>(&name), sizeof name) == 0) << path;
-    Listen();
+  // On a port of the system's choice, unless the test needs the same one at several addresses; or on a UNIX socket.
+  explicit ScriptedServer(Answer answer, const SocketAddress& address = *SocketAddress::Parse("127.0.0.1:0"))
+      : answer_(std::move(answer)), listening_(OpenPlain(PlainKind::kStream, address)) {
+    CHECK(listening_.valid()) << address.ToString() << " is not free";
+    port = PlainAddress(listening_).port;
+    acceptor_ = std::thread([this] { Accept(); });
   }
   ~ScriptedServer() {
-    shutdown(listener_, SHUT_RDWR);
+    stop_ = true;
     acceptor_.join();
+    ClosePlain(listening_);
     for (std::thread& thread : threads_) thread.join();
-    close(listener_);
   }
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;
@@ -85,37 +61,36 @@ class ScriptedServer {
   }
 
  private:
-  void Listen() {
-    PCHECK(listen(listener_, 16) == 0);
-    acceptor_ = std::thread([this] {
-      for (int fd; (fd = accept(listener_, nullptr, nullptr)) >= 0;) {
-        const int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // of a UNIX socket it is none, and no harm
-        const int number = connection_count++;
-        threads_.emplace_back([this, fd, number] {
-          if (Say(fd, answer_("", number))) Serve(fd, number);
-          close(fd);
-        });
-      }
-    });
+  static constexpr int kLookAgainMs = 20;  // whether to stop
+
+  void Accept() {
+    while (!stop_) {
+      if (!AwaitPlain(listening_, {}, kLookAgainMs).first) continue;
+      const Socket socket = AcceptPlain(listening_);
+      if (!socket.valid()) continue;
+      const int number = connection_count++;
+      threads_.emplace_back([this, socket, number] {
+        if (Say(socket, answer_("", number))) Serve(socket, number);
+        ClosePlain(socket);
+      });
+    }
   }
 
-  void Serve(int fd, int number) {
+  void Serve(Socket socket, int number) {
     std::string input;
     bool body = false;
     size_t chunk_size = 0;
     std::string chunk_line;
-    char bytes[4096];
     for (;;) {
-      const ssize_t size = recv(fd, bytes, sizeof bytes, 0);
-      if (size <= 0) return;
-      input.append(bytes, static_cast<size_t>(size));
+      const std::string bytes = RecvPlain(socket, 4096);
+      if (bytes.empty()) return;
+      input += bytes;
       for (;;) {
         if (!chunk_line.empty()) {
           if (input.size() < chunk_size) break;
           Hear(input.substr(0, chunk_size));
           input.erase(0, chunk_size);
-          if (!Say(fd, answer_(std::exchange(chunk_line, ""), number))) return;
+          if (!Say(socket, answer_(std::exchange(chunk_line, ""), number))) return;
           continue;
         }
         const size_t end = input.find("\r\n");
@@ -129,7 +104,7 @@ class ScriptedServer {
         } else if (!body || line == ".") {
           const std::string reply = answer_(line, number);
           body = absl::StartsWith(reply, "354");
-          if (!Say(fd, reply)) return;
+          if (!Say(socket, reply)) return;
         }
       }
     }
@@ -141,15 +116,15 @@ class ScriptedServer {
   }
 
   // False when it is to hang up.
-  static bool Say(int fd, const std::string& reply) {
+  static bool Say(Socket socket, const std::string& reply) {
     if (reply == "!") return false;
-    const std::string bytes = reply.empty() ? "" : reply + "\r\n";
-    send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (!reply.empty()) SendPlain(socket, reply + "\r\n");
     return true;
   }
 
   const Answer answer_;
-  const int listener_;
+  const Socket listening_;
+  std::atomic<bool> stop_{false};
   std::thread acceptor_;
   std::vector<std::thread> threads_;
   std::mutex mutex_;
@@ -167,4 +142,4 @@ inline std::string Polite(std::string_view line) {
 
 }  // namespace postern
 
-#endif  // POSTERN_TESTS_RELAY_SCRIPTED_SERVER_POSIX_H_
+#endif  // POSTERN_TESTS_RELAY_SCRIPTED_SERVER_H_

@@ -2,8 +2,8 @@
 //
 // Each test has one; all is on its thread but the servers. Attempts are the test's, and it is told how they ended.
 
-#ifndef POSTERN_TESTS_RELAY_COURIER_FIXTURE_POSIX_H_
-#define POSTERN_TESTS_RELAY_COURIER_FIXTURE_POSIX_H_
+#ifndef POSTERN_TESTS_RELAY_COURIER_FIXTURE_H_
+#define POSTERN_TESTS_RELAY_COURIER_FIXTURE_H_
 
 #include <algorithm>
 #include <chrono>
@@ -21,7 +21,7 @@
 #include "net/reactor.h"
 #include "relay/smtp_courier.h"
 #include "tests/relay/scripted_dns.h"
-#include "tests/relay/scripted_server_posix.h"
+#include "tests/relay/scripted_server.h"
 
 namespace postern {
 
@@ -177,4 +177,4 @@ class CourierTest : public testing::Test, public AttemptListener, public Deliver
 
 }  // namespace postern
 
-#endif  // POSTERN_TESTS_RELAY_COURIER_FIXTURE_POSIX_H_
+#endif  // POSTERN_TESTS_RELAY_COURIER_FIXTURE_H_
