@@ -28,22 +28,41 @@ absl::StatusOr<std::set<uint32_t>> Numbers(Directory& directory, bool with_spare
   return numbers;
 }
 
-// The segment that the file's first record belongs to; `number` when that record is not whole, or there is none.
-uint32_t Holds(Directory& directory, uint32_t number, uint32_t oldest) {
+// Whether a record of segment `as` can be read in the file `number`: at its start, or anywhere.
+bool HoldsRecord(Directory& directory, uint32_t number, uint32_t as, bool at_start) {
   absl::StatusOr<std::unique_ptr<File>> file = directory.OpenForRead(SegmentName(number));
-  if (!file.ok()) return number;
-  std::array<char, kRecordHeaderSize> header;
-  const absl::StatusOr<size_t> header_size = (*file)->ReadAt(header, 0);
-  if (!header_size.ok()) return number;
-  const std::optional<Position> says = HeaderPosition({header.data(), *header_size});
-  if (!says || says->offset != 0 || says->segment == number) return number;
-  if (says->segment < oldest || says->segment > kSegmentNumberMax) return number;
+  if (!file.ok()) return false;
   const absl::StatusOr<uint64_t> size = (*file)->Size();
-  if (!size.ok()) return number;
-  SegmentReader reader(*std::move(file), says->segment,
-                       static_cast<uint32_t>(std::min<uint64_t>(*size, kSegmentSizeMax)));
+  if (!size.ok()) return false;
+  SegmentReader reader(*std::move(file), as, static_cast<uint32_t>(std::min<uint64_t>(*size, kSegmentSizeMax)));
   RecordView record;
-  return reader.Next(record) == SegmentReader::Result::kRecord ? says->segment : number;
+  SegmentReader::Result result = reader.Next(record);
+  while (result == SegmentReader::Result::kDamage && !at_start) {
+    reader.Skip();
+    result = reader.Next(record);
+  }
+  return result == SegmentReader::Result::kRecord;
+}
+
+// Whose header stands at the start of the file.
+std::optional<uint32_t> SaysAtStart(Directory& directory, uint32_t number) {
+  const absl::StatusOr<std::unique_ptr<File>> file = directory.OpenForRead(SegmentName(number));
+  if (!file.ok()) return std::nullopt;
+  std::array<char, kRecordHeaderSize> header;
+  const absl::StatusOr<size_t> size = (*file)->ReadAt(header, 0);
+  if (!size.ok()) return std::nullopt;
+  const std::optional<Position> says = HeaderPosition({header.data(), *size});
+  if (!says || says->offset != 0 || says->segment > kSegmentNumberMax) return std::nullopt;
+  return says->segment;
+}
+
+// The segment that the file is, whatever its name: `number` unless its first record is another's and none is its own.
+// Some bytes of another one, written to the wrong place, do not make it that.
+uint32_t Holds(Directory& directory, uint32_t number, uint32_t oldest) {
+  const std::optional<uint32_t> says = SaysAtStart(directory, number);
+  if (!says || *says == number || *says < oldest) return number;
+  const bool is_another = HoldsRecord(directory, number, *says, true) && !HoldsRecord(directory, number, number, false);
+  return is_another ? *says : number;
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // FindMisplaced and PutBack heal a log whose files have each other's names, as careless copying leaves them.
 //
 // Functions without state, on the thread that opens the log, before anything else is done with it. Every record says
-// where it belongs, so a file whose first record is whole can be given the right name; under a wrong one it would be
-// nothing but damage, or, at the end of the log, be taken for a file to use again.
+// where it belongs, so a file whose first record is whole, and that has none of its own, can be given the right name;
+// under a wrong one it would be nothing but damage, or, at the end of the log, be taken for a file to use again.
 
 #ifndef POSTERN_STORE_MISPLACED_H_
 #define POSTERN_STORE_MISPLACED_H_

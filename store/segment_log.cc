@@ -124,6 +124,12 @@ absl::Status SegmentLog::Seal() {
 }
 
 absl::Status SegmentLog::EnsureSpares(size_t count, uint64_t size) {
+  // No log lives so long: somebody has put a file there.
+  if (next_segment_ > kSegmentNumberMax - count - 1) {
+    return Fail(absl::FailedPreconditionError(
+        absl::StrCat(directory_.path(), "/", SegmentName(next_segment_ - 1),
+                     ": leaves no number for the segments behind it: move it away when it is not of this log")));
+  }
   const auto fits = [&](const Segment& spare) { return size + kRecordHeaderSize <= spare.size; };
   while (static_cast<size_t>(std::count_if(spares_.begin(), spares_.end(), fits)) < count) {
     if (full_) return error_;

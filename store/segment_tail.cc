@@ -8,6 +8,7 @@ namespace postern {
 SegmentTail FindTail(SegmentReader& reader, bool complete) {
   struct Bad {
     uint32_t offset;
+    uint32_t end;           // where the next record was found
     uint64_t sequence;      // before it
     uint32_t record_count;  // before it
   };
@@ -22,12 +23,14 @@ SegmentTail FindTail(SegmentReader& reader, bool complete) {
     const SegmentReader::Result result = reader.Next(record);
     if (result == SegmentReader::Result::kEnd) break;
     if (result == SegmentReader::Result::kDamage) {
-      bad.push_back({offset, sequence, record_count});
       if (record.size_on_disk > 0 && record.size_on_disk <= reader.limit() - offset) end = offset + record.size_on_disk;
-      reader.Skip();
+      bad.push_back({offset, offset + reader.Skip(), sequence, record_count});
       continue;
     }
-    std::erase_if(bad, [&](const Bad& b) { return b.offset < record.durable_size; });
+    const uint32_t durable = record.durable_size & ~(kRecordAlignment - 1);
+    std::erase_if(bad, [durable](const Bad& b) { return b.end <= durable; });
+    // Of one that was durable at its start only, the rest is torn.
+    for (Bad& b : bad) b.offset = std::max(b.offset, durable);
     tail.durable_size = std::max(tail.durable_size, record.durable_size);
     end = reader.offset();
     sequence = record.sequence;
