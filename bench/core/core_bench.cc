@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "bench/counted.h"
 #include "benchmark/benchmark.h"
 #include "core/block_pool.h"
 #include "core/bounded_queue.h"
@@ -45,7 +46,7 @@ void BM_QueuePushPop(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(BM_QueuePushPop);
+BENCHMARK(BM_QueuePushPop)->Apply(Counted);
 
 // The hostile case: all threads fight for both ends.
 void BM_QueueContended(benchmark::State& state) {
@@ -62,7 +63,7 @@ void BM_WakeOfOneWhoIsAwake(benchmark::State& state) {
   ThreadDoorbell bell;
   for (auto _ : state) bell.Wake();
 }
-BENCHMARK(BM_WakeOfOneWhoIsAwake);
+BENCHMARK(BM_WakeOfOneWhoIsAwake)->Apply(Counted);
 
 void BM_BlockPool(benchmark::State& state) {
   BlockPool pool(16);
@@ -72,7 +73,7 @@ void BM_BlockPool(benchmark::State& state) {
     pool.Give(block);
   }
 }
-BENCHMARK(BM_BlockPool);
+BENCHMARK(BM_BlockPool)->Apply(Counted);
 
 // An envelope of `range(0)` recipients, written into a string that is used again.
 void BM_EnvelopeWrite(benchmark::State& state) {
@@ -83,7 +84,7 @@ void BM_EnvelopeWrite(benchmark::State& state) {
     benchmark::DoNotOptimize(writer.bytes().data());
   }
 }
-BENCHMARK(BM_EnvelopeWrite)->Arg(1)->Arg(100);
+BENCHMARK(BM_EnvelopeWrite)->Apply(Counted)->Arg(1)->Arg(100);
 
 void BM_EnvelopeParse(benchmark::State& state) {
   EnvelopeWriter writer;
@@ -91,7 +92,7 @@ void BM_EnvelopeParse(benchmark::State& state) {
   for (int64_t i = 0; i < state.range(0); ++i) writer.AddRecipient({.address = "recipient@local.example"});
   for (auto _ : state) benchmark::DoNotOptimize(ParseEnvelope(writer.bytes()));
 }
-BENCHMARK(BM_EnvelopeParse)->Arg(1)->Arg(100);
+BENCHMARK(BM_EnvelopeParse)->Apply(Counted)->Arg(1)->Arg(100);
 
 }  // namespace
 }  // namespace postern

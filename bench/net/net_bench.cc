@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/counted.h"
 #include "benchmark/benchmark.h"
 #include "net/block_lender.h"
 #include "net/connection.h"
@@ -23,7 +24,7 @@ void BM_IdleTurn(benchmark::State& state) {
   Reactor reactor(*poller, clock);
   for (auto _ : state) reactor.Turn(Duration::zero());
 }
-BENCHMARK(BM_IdleTurn);
+BENCHMARK(BM_IdleTurn)->Apply(Counted);
 
 // Every command of a conversation does this: its timer is one of `range(0)` that never fire.
 void BM_MoveTimer(benchmark::State& state) {
@@ -37,7 +38,7 @@ void BM_MoveTimer(benchmark::State& state) {
     if (++i == all.size()) i = 0;
   }
 }
-BENCHMARK(BM_MoveTimer)->Arg(100)->Arg(10'000);
+BENCHMARK(BM_MoveTimer)->Apply(Counted)->Arg(100)->Arg(10'000);
 
 void BM_ArmAndDisarmTimer(benchmark::State& state) {
   Timers timers;
@@ -118,7 +119,7 @@ void BM_RoundTrip(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(BM_RoundTrip);
+BENCHMARK(BM_RoundTrip)->Apply(Counted);
 
 // A message of `range(0)` bytes, one way.
 void BM_Stream(benchmark::State& state) {

@@ -11,6 +11,7 @@
 
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
+#include "bench/counted.h"
 #include "bench/store/allocations.h"
 #include "benchmark/benchmark.h"
 #include "core/block_pool.h"
@@ -118,7 +119,7 @@ void Data(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(Data)->Arg(1 << 10)->Arg(10 << 10)->Arg(64 << 10);
+BENCHMARK(Data)->Apply(Counted)->Arg(1 << 10)->Arg(10 << 10)->Arg(64 << 10);
 
 // As much at once as the ring takes. `text` is one message, or whatever a hostile peer sends again and again.
 void Pipelined(benchmark::State& state, const std::string& text, int messages_per_text) {
@@ -142,12 +143,12 @@ std::string WithRecipients(int count) {
   return absl::StrCat(text, "DATA\r\n", Body(1024), ".\r\n");
 }
 
-BENCHMARK_CAPTURE(Pipelined, data_1k, WithData(1 << 10), 1);
-BENCHMARK_CAPTURE(Pipelined, data_10k, WithData(10 << 10), 1);
-BENCHMARK_CAPTURE(Pipelined, data_64k, WithData(64 << 10), 1);
-BENCHMARK_CAPTURE(Pipelined, bdat_1k, WithBdat(1 << 10), 1);
-BENCHMARK_CAPTURE(Pipelined, bdat_64k, WithBdat(64 << 10), 1);
-BENCHMARK_CAPTURE(Pipelined, a_hundred_recipients, WithRecipients(100), 1);
+BENCHMARK_CAPTURE(Pipelined, data_1k, WithData(1 << 10), 1)->Apply(Counted);
+BENCHMARK_CAPTURE(Pipelined, data_10k, WithData(10 << 10), 1)->Apply(Counted);
+BENCHMARK_CAPTURE(Pipelined, data_64k, WithData(64 << 10), 1)->Apply(Counted);
+BENCHMARK_CAPTURE(Pipelined, bdat_1k, WithBdat(1 << 10), 1)->Apply(Counted);
+BENCHMARK_CAPTURE(Pipelined, bdat_64k, WithBdat(64 << 10), 1)->Apply(Counted);
+BENCHMARK_CAPTURE(Pipelined, a_hundred_recipients, WithRecipients(100), 1)->Apply(Counted);
 
 // Input made to be dear. Refusals may allocate: they are noted.
 std::string Repeat(std::string_view text, int count) {
@@ -155,14 +156,17 @@ std::string Repeat(std::string_view text, int count) {
   for (int i = 0; i < count; ++i) result += text;
   return result;
 }
-BENCHMARK_CAPTURE(Pipelined, hostile_noops, Repeat("NOOP\r\n", 5000), 0);
-BENCHMARK_CAPTURE(Pipelined, hostile_ehlos, Repeat("EHLO x\r\n", 4000), 0);
-BENCHMARK_CAPTURE(Pipelined, hostile_resets, Repeat("MAIL FROM:<>\r\nRCPT TO:<postmaster>\r\nRSET\r\n", 800), 0);
-BENCHMARK_CAPTURE(Pipelined, hostile_rubbish, Repeat("RUBBISH\r\n", 20), 0);
-BENCHMARK_CAPTURE(Pipelined, hostile_tiny_chunks, absl::StrCat(kEnvelope, Repeat("BDAT 1\r\nx", 3000), "RSET\r\n"), 0);
+BENCHMARK_CAPTURE(Pipelined, hostile_noops, Repeat("NOOP\r\n", 5000), 0)->Apply(Counted);
+BENCHMARK_CAPTURE(Pipelined, hostile_ehlos, Repeat("EHLO x\r\n", 4000), 0)->Apply(Counted);
+BENCHMARK_CAPTURE(Pipelined, hostile_resets, Repeat("MAIL FROM:<>\r\nRCPT TO:<postmaster>\r\nRSET\r\n", 800), 0)
+    ->Apply(Counted);
+BENCHMARK_CAPTURE(Pipelined, hostile_rubbish, Repeat("RUBBISH\r\n", 20), 0)->Apply(Counted);
+BENCHMARK_CAPTURE(Pipelined, hostile_tiny_chunks, absl::StrCat(kEnvelope, Repeat("BDAT 1\r\nx", 3000), "RSET\r\n"), 0)
+    ->Apply(Counted);
 BENCHMARK_CAPTURE(Pipelined, hostile_empty_lines, absl::StrCat(kEnvelope, "DATA\r\n", Repeat("\r\n", 16000), ".\r\n"),
-                  1);
-BENCHMARK_CAPTURE(Pipelined, hostile_bare_newline, absl::StrCat(kEnvelope, "DATA\r\nx\n.\r\n"), 0);
+                  1)
+    ->Apply(Counted);
+BENCHMARK_CAPTURE(Pipelined, hostile_bare_newline, absl::StrCat(kEnvelope, "DATA\r\nx\n.\r\n"), 0)->Apply(Counted);
 
 }  // namespace
 }  // namespace postern

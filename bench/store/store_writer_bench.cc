@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/log/check.h"
+#include "bench/counted.h"
 #include "bench/store/allocations.h"
 #include "bench/store/scratch.h"
 #include "benchmark/benchmark.h"
@@ -116,7 +117,7 @@ void BM_CommitToNowhere(benchmark::State& state) {
   VoidDirectory directory;
   Commit(state, directory);
 }
-BENCHMARK(BM_CommitToNowhere)->Arg(1)->Arg(10)->Arg(50);
+BENCHMARK(BM_CommitToNowhere)->Apply(Counted)->Arg(1)->Arg(10)->Arg(50);
 
 }  // namespace
 }  // namespace postern
