@@ -1,4 +1,4 @@
-// RunCheck is `postern check`: says whether a configuration is right, and what it leads to.
+// RunCheck is `postern check`: says whether a configuration is right, and what it leads to. It writes nothing.
 //
 // It is called once, on the main thread, with a configuration that was read without a mistake.
 

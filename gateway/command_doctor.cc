@@ -4,9 +4,12 @@
 #include <optional>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "core/clock.h"
 #include "gateway/exit_code.h"
 #include "gateway/port_diagnosis.h"
+#include "gateway/storage_judgement.h"
 #include "net/address.h"
 #include "net/socket.h"
 
@@ -19,9 +22,7 @@ std::vector<SocketAddress> AddressesOf(const Config& config) {
   return {*SocketAddress::Parse("0.0.0.0", kSmtpPort), *SocketAddress::Parse("::", kSmtpPort)};
 }
 
-}  // namespace
-
-int RunDoctor(const Config& config, const std::string& target) {
+int ExaminePorts(const Config& config, const std::string& target) {
   if (target.empty() && ListenAddresses(config).empty()) {
     std::puts("transfer = \"flush\": the gateway listens on nothing, so nobody is in its way");
     return kExitOk;
@@ -50,6 +51,24 @@ int RunDoctor(const Config& config, const std::string& target) {
     }
   }
   return code;
+}
+
+int ExamineStorage(const Config& config) {
+  const SystemClock clock;
+  const absl::StatusOr<StorageReport> report = FindStorage(config, &clock);
+  const std::string text =
+      report.ok() ? DescribeToOperator(*report) : absl::StrCat("storage: ", report.status().message(), "\n");
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return !report.ok() || JudgeStorage(*report, config.store.durability).ok() ? kExitOk : kExitConfig;
+}
+
+}  // namespace
+
+int RunDoctor(const Config& config, const std::string& target) {
+  const int ports = ExaminePorts(config, target);
+  if (!target.empty()) return ports;
+  const int storage = ExamineStorage(config);
+  return ports != kExitOk ? ports : storage;
 }
 
 }  // namespace postern

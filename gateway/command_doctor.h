@@ -1,4 +1,5 @@
-// RunDoctor is `postern doctor`: says who holds a listening address, and the command that frees it.
+// RunDoctor is `postern doctor`: says who holds a listening address, and the command that frees it; and whether mail
+// survives where the store lies.
 //
 // It is called once, on the main thread, whether a gateway runs or not.
 
@@ -11,8 +12,9 @@
 
 namespace postern {
 
-// `target` is ADDR:PORT, ADDR (port 25) or empty for what is configured. The exit code of the process (exit_code.h):
-// kExitOk when all is free, kExitUnavailable when something is held.
+// `target` is ADDR:PORT, ADDR (port 25) or empty for all that is configured, the store too. The exit code of the
+// process (exit_code.h): kExitOk when all is free, kExitUnavailable when something is held, kExitConfig when the store
+// lies where the configuration does not want it.
 int RunDoctor(const Config& config, const std::string& target);
 
 }  // namespace postern

@@ -59,11 +59,18 @@ struct LimitsConfig {
   uint64_t buffer_memory = kBufferMemoryMaxDefault;
 };
 
+// What becomes of a store that lies where mail may not survive.
+enum class Durability : uint8_t {
+  kWarn,    // it is told, and served
+  kStrict,  // it is not served
+};
+
 // [store]
 struct StoreConfig {
   uint32_t segment_size = kSegmentSizeDefault;   // bytes, a multiple of 8
   uint32_t spare_segments = 4;                   // files kept for reuse, per log
   uint64_t free_size_min = kFreeSizeMinDefault;  // bytes on the disk below which no mail is taken
+  Durability durability = Durability::kWarn;
 };
 
 // [threads]: 0 is chosen by the machine.

@@ -155,6 +155,10 @@ Keys StoreKeys() {
           "Files that each log keeps for reuse when their mail is gone; more are removed."),
       Row("store", "free_size_min", At(&C::store, &S::free_size_min), Size(0, 1024 * kGiB), R"("100MiB")",
           "With less room than this on its disk the gateway takes no mail (452) and sends what is queued."),
+      Row("store", "durability", At(&C::store, &S::durability),
+          Choice<Durability>({{"warn", Durability::kWarn}, {"strict", Durability::kStrict}}), R"("strict")",
+          "What becomes of a store that lies where mail may not survive (memory, a container's layer, a network, no "
+          "barriers, a sync too quick to be true): it is told and served, or it is not served."),
   };
 }
 

@@ -11,9 +11,10 @@ namespace postern {
 namespace {
 
 // The names stand for people; the numbers are what monitoring rules look for (imc.md).
-constexpr std::array<std::pair<Event, std::string_view>, 15> kNames = {{
+constexpr std::array<std::pair<Event, std::string_view>, 16> kNames = {{
     {Event::kStarted, "started"},
     {Event::kStopped, "stopped"},
+    {Event::kStorage, "storage"},
     {Event::kDeadLetter, "dead-letter"},
     {Event::kReported, "reported"},
     {Event::kAttempted, "attempted"},

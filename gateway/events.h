@@ -21,6 +21,7 @@ namespace postern {
 enum class Event : uint16_t {
   kStarted = 1000,
   kStopped = 1001,
+  kStorage = 1002,  // what the store lies on
   kDeadLetter = 1014,  // rerouted: to the dead-letter folder
   kReported = 1015,
   kAttempted = 2001,

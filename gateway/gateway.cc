@@ -9,6 +9,7 @@
 #include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/own_address.h"
+#include "gateway/storage_judgement.h"
 #include "gateway/version.h"
 #include "net/host.h"
 #include "net/socket.h"
@@ -120,10 +121,10 @@ absl::Status Gateway::OpenStore() {
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
   full_told_.resize(writer_count());
-  for (const std::string& warning : store_->warnings()) {
-    events_.Write(Event::kLowDisk, {{"dir", config_.store_dir()}, {"text", warning}});
-  }
-  return absl::OkStatus();
+  const StorageReport storage = store_->CheckPlace();
+  TellStorage(storage, events_);
+  inbound_options_.storage_trusted = storage.trusted();
+  return JudgeStorage(storage, config_.store.durability);
 }
 
 absl::Status Gateway::AssembleRelay() {

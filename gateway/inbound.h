@@ -37,6 +37,7 @@ struct InboundOptions {
   ConversationOptions conversation;
   std::vector<IpNetwork> trusted_networks;
   bool trusted_only = false;                                 // others are refused at the greeting
+  bool storage_trusted = true;                               // StorageReport::trusted(), for events
   size_t connection_count_max = kConnectionCountMaxDefault;  // of all reactors, as in the ledger
   // Memory of this reactor, in blocks: a quarter is for long envelopes, the rest is lent as blocks.
   size_t block_count_max = kBufferMemoryMaxDefault / kBlockSize;

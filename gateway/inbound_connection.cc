@@ -2,6 +2,7 @@
 
 #include "gateway/inbound_connection.h"
 
+#include <chrono>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -275,14 +276,15 @@ void InboundConnection::TellNotes() {
 }
 
 void InboundConnection::TellReceived() const {
-  const Duration commit = inbound_.reactor_.now() - committed_at_;
+  const std::chrono::duration<double, std::milli> commit = inbound_.reactor_.now() - committed_at_;
   inbound_.events_.Write(Event::kReceived, {{"id", ToText(message_).view()},
                                             {"peer", peer_text_},
                                             {"helo", conversation_.helo()},
                                             {"sender", conversation_.sender()},
                                             {"recipients", absl::AlphaNum(recipient_count_).Piece()},
                                             {"size", absl::AlphaNum(size_).Piece()},
-                                            {"commit_us", absl::AlphaNum(commit.count() / 1000).Piece()}});
+                                            {"durable", inbound_.options_.storage_trusted ? "yes" : "doubtful"},
+                                            {"commit_ms", absl::AlphaNum(commit.count()).Piece()}});
 }
 
 }  // namespace postern

@@ -73,9 +73,10 @@ class CommandLine {
     CLI::App& check = Command(app_, "check", "Say whether a configuration is right, and name every mistake", RunCheck);
     check.get_option("--config")->required();
 
-    CLI::App& doctor = Command(app_, "doctor", "Say who holds a listening address, and what to do",
-                               [this](const Config& config) { return RunDoctor(config, target_); });
-    doctor.add_option("ADDRESS", target_, "ADDR:PORT; without it, those of the configuration");
+    CLI::App& doctor =
+        Command(app_, "doctor", "Say who holds a listening address, what to do, and what the store lies on",
+                [this](const Config& config) { return RunDoctor(config, target_); });
+    doctor.add_option("ADDRESS", target_, "ADDR:PORT alone; without it, all of the configuration");
 
     CLI::App& probe =
         Command(app_, "probe", "Talk to a mail server and say who answers, and whether it is this gateway",

@@ -24,6 +24,7 @@
 #include "store/file.h"
 #include "store/recovery_report.h"
 #include "store/segment_log.h"
+#include "store/storage_check.h"
 #include "store/store_writer.h"
 
 namespace postern {
@@ -45,8 +46,8 @@ class StoreSetup {
   // What LogMailStore is made of; lent.
   std::vector<MailLog> logs();
 
-  // Why mail may not survive here, in words. Writes and removes a small file.
-  std::vector<std::string> warnings();
+  // Whether mail survives here. Writes and removes a small file.
+  StorageReport CheckPlace();
   // An event for every damaged piece that was found in the logs since the last call, and for a log that cannot be read
   // on. A torn tail is none: a crash leaves one, and nobody was promised what was in it. The thread that reads calls
   // it.

@@ -1,12 +1,10 @@
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +16,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "store/file.h"
+#include "store/mount_linux.h"
 
 namespace postern {
 namespace {
@@ -211,21 +210,7 @@ class PosixDirectory final : public Directory {
     return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
   }
 
-  absl::StatusOr<FileSystemInfo> FileSystem() override {
-    struct statfs info;
-    if (fstatfs(fd_, &info) != 0) return SystemError("statfs", path_, errno);
-    switch (static_cast<uint32_t>(info.f_type)) {
-      case TMPFS_MAGIC: return FileSystemInfo{.type = "tmpfs", .volatile_ = true};
-      case RAMFS_MAGIC: return FileSystemInfo{.type = "ramfs", .volatile_ = true};
-      case OVERLAYFS_SUPER_MAGIC: return FileSystemInfo{.type = "overlay", .overlay = true};
-      case NFS_SUPER_MAGIC: return FileSystemInfo{.type = "nfs", .network = true};
-      case SMB2_SUPER_MAGIC: return FileSystemInfo{.type = "cifs", .network = true};
-      case EXT4_SUPER_MAGIC: return FileSystemInfo{.type = "ext4"};
-      case XFS_SUPER_MAGIC: return FileSystemInfo{.type = "xfs"};
-      case BTRFS_SUPER_MAGIC: return FileSystemInfo{.type = "btrfs"};
-      default: return FileSystemInfo{.type = absl::StrCat("0x", absl::Hex(info.f_type))};
-    }
-  }
+  absl::StatusOr<FileSystemInfo> FileSystem() override { return DescribeFileSystem(fd_, path_); }
 
  private:
   std::string PathOf(const std::string& name) const { return absl::StrCat(path_, "/", name); }

@@ -20,7 +20,7 @@ FLOORS = {
 GARDEN = ("tests", "bench")
 
 # The only files that know the operating system. In the garden any file may that says so in its name.
-SYSTEM_FILE = re.compile(r"net/\w+_(epoll|iocp|posix|win|linux)\.(cc|h)|store/\w+_(posix|win)\.(cc|h)")
+SYSTEM_FILE = re.compile(r"net/\w+_(epoll|iocp|posix|win|linux)\.(cc|h)|store/\w+_(posix|win|linux)\.(cc|h)")
 SYSTEM_FILE_IN_GARDEN = re.compile(r"tests/e2e/.*|(tests|bench)/.*_(epoll|iocp|posix|win|linux)(_test|_bench)?\.(cc|h)")
 PLATFORM_WORD = re.compile(r"_WIN32|_WIN64|__linux__|__unix__|__APPLE__|__MINGW\w*|_MSC_VER|_POSIX\w*|__GLIBC__")
 
