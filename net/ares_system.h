@@ -9,14 +9,14 @@
 #include <cstdint>
 #include <string>
 
-#include "cares/ares.h"
+struct iovec;
 
 namespace postern {
 
 enum class AresError : uint8_t { kWouldBlock, kInProgress, kRefused, kReset };
 
 // Leaves `error` where c-ares looks, and returns what a call that failed returns.
-ares_ssize_t FailWith(AresError error);
+int64_t FailWith(AresError error);
 
 std::string Join(const iovec* pieces, int count);
 

@@ -6,7 +6,7 @@
 
 namespace postern {
 
-ares_ssize_t FailWith(AresError error) {
+int64_t FailWith(AresError error) {
   switch (error) {
     case AresError::kWouldBlock: errno = EWOULDBLOCK; break;
     case AresError::kInProgress: errno = EINPROGRESS; break;

@@ -12,7 +12,7 @@ struct iovec {
 
 namespace postern {
 
-ares_ssize_t FailWith(AresError error) {
+int64_t FailWith(AresError error) {
   switch (error) {
     case AresError::kWouldBlock: WSASetLastError(WSAEWOULDBLOCK); break;
     case AresError::kInProgress: WSASetLastError(WSAEINPROGRESS); break;
