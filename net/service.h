@@ -1,0 +1,45 @@
+// A service is a program that the system starts with the machine and stops in an orderly way, with nobody at a console.
+//
+// Plain functions, called on the main thread by a command. Windows has a service manager of its own; elsewhere all of
+// them are Unimplemented, and the message says what to use instead.
+
+#ifndef POSTERN_NET_SERVICE_H_
+#define POSTERN_NET_SERVICE_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace postern {
+
+struct ServiceEntry {
+  std::string name = {};  // by which it is started and stopped, and its events are found
+  std::string title = {};
+  std::string about = {};
+  std::vector<std::string> command = {};  // the program's whole path, and its arguments
+  std::string account = {};
+};
+
+// From the next start of the machine on the system starts it, and again when it dies. AlreadyExists, PermissionDenied.
+absl::Status InstallService(const ServiceEntry& entry);
+// NotFound. A service that runs is stopped first.
+absl::Status RemoveService(const std::string& name);
+// Both return when it is done: when the service runs, or has ended.
+absl::Status BeginService(const std::string& name);
+absl::Status EndService(const std::string& name);
+
+// Lives as the service `name`, which the system has begun: `body` runs on another thread, and what the system wants
+// comes as a Signal (net/host.h). The exit code of `body`, which the system learns too; FailedPrecondition when it was
+// not the system that has started this program.
+absl::StatusOr<int> LiveAsService(const std::string& name, std::function<int()> body);
+
+// Puts a line into the system's own log of events, under the name of a service that was installed.
+enum class JournalLevel { kInformation, kWarning, kError };
+void WriteToJournal(const std::string& service, JournalLevel level, uint16_t number, const std::string& text);
+
+}  // namespace postern
+
+#endif  // POSTERN_NET_SERVICE_H_
