@@ -30,19 +30,36 @@ bool IsSafe(char c) {
          std::string_view("-_+=@,~!#$&'^").find(c) != std::string_view::npos;
 }
 
+std::string Escaped(char c) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  const auto byte = static_cast<unsigned char>(c);
+  return {'%', kHex[byte >> 4], kHex[byte & 15]};
+}
+
+// Windows takes such a name for a device, whatever follows its first dot.
+bool IsDeviceName(std::string_view name) {
+  const std::string_view stem = name.substr(0, name.find('.'));
+  for (const std::string_view device : {"con", "prn", "aux", "nul", "conin$", "conout$"}) {
+    if (stem == device) return true;
+  }
+  const bool numbered = stem.size() == 4 && absl::ascii_isdigit(static_cast<unsigned char>(stem[3]));
+  return numbered && (stem.starts_with("com") || stem.starts_with("lpt"));
+}
+
 }  // namespace
 
 std::string MailboxName(std::string_view part) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string name;
   for (const char c : absl::AsciiStrToLower(Unquote(part))) {
     if (IsSafe(c) || (c == '.' && !name.empty())) {
       name.push_back(c);
     } else {
-      const auto byte = static_cast<unsigned char>(c);
-      name += {'%', kHex[byte >> 4], kHex[byte & 15]};
+      name += Escaped(c);
     }
   }
+  // Windows would open another one: without its last dots, or a device.
+  if (name.ends_with('.')) name.replace(name.size() - 1, 1, Escaped('.'));
+  if (IsDeviceName(name)) name.replace(0, 1, Escaped(name.front()));
   return name;
 }
 

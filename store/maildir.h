@@ -35,11 +35,13 @@ class MaildirTemplate {
 };
 
 // A part of an address as a file name: lower case, quotes of a quoted local part taken off, and every byte that is not
-// a letter, digit or one of "-_+=@,~!#$&'^" or a dot within as %XX. So no name holds a separator or a control byte,
-// none starts with a dot, and no two addresses that differ in more than case share one.
+// a letter, digit or one of "-_+=@,~!#$&'^" or a dot within as %XX, and so the first one of a name that is a device on
+// Windows ("con", "lpt1.x"). So no name holds a separator or a control byte, none starts or ends with a dot, and no two
+// addresses that differ in more than case share one: here, and where the folder may be moved.
 std::string MailboxName(std::string_view part);
 
-// "1700000000.0ABCDEFGHJKMNR0.host": when it was accepted, its id, the recipient's index, and who we are.
+// "1700000000.0ABCDEFGHJKMNR0.host": when it was accepted, its id, the recipient's index, and who we are. The colon,
+// which Windows allows in no name, would come with the flags behind it; we set none.
 std::string MaildirFileName(MessageId message, uint32_t recipient_index, std::string_view hostname);
 
 // A message on its way into a mailbox. Nothing is there before Maildir::Publish().

@@ -13,11 +13,17 @@ namespace {
 TEST(MailboxName, HoldsNothingThatAFileSystemMightMisread) {
   EXPECT_EQ(MailboxName("John.Doe+tag"), "john.doe+tag");
   EXPECT_EQ(MailboxName("."), "%2E");
-  EXPECT_EQ(MailboxName(".."), "%2E.");
+  EXPECT_EQ(MailboxName(".."), "%2E%2E");
   EXPECT_EQ(MailboxName("../../etc/passwd"), "%2E.%2F..%2Fetc%2Fpasswd");
   EXPECT_EQ(MailboxName("a/b\\c"), "a%2Fb%5Cc");
   EXPECT_EQ(MailboxName(std::string("a\0b\n\x7f", 5)), "a%00b%0A%7F");
   EXPECT_EQ(MailboxName("100%"), "100%25");
+  EXPECT_EQ(MailboxName("\"dots...\""), "dots..%2E");
+  EXPECT_EQ(MailboxName("CON"), "%63on");
+  EXPECT_EQ(MailboxName("lpt1.x"), "%6Cpt1.x");
+  EXPECT_EQ(MailboxName("conout$"), "%63onout$");
+  EXPECT_EQ(MailboxName("console"), "console");
+  EXPECT_EQ(MailboxName("com"), "com");
   EXPECT_EQ(MailboxName("\"john doe\""), "john%20doe");
   EXPECT_EQ(MailboxName("\"a\\\"b\""), "a%22b");
   EXPECT_EQ(MailboxName("\"John\""), MailboxName("john"));
