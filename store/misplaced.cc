@@ -15,15 +15,13 @@
 namespace postern {
 namespace {
 
-// The numbers of the segments and spares that are there.
-absl::StatusOr<std::set<uint32_t>> Numbers(Directory& directory, bool with_spares) {
+// The numbers of the segments that are there.
+absl::StatusOr<std::set<uint32_t>> Numbers(Directory& directory) {
   const absl::StatusOr<std::vector<std::string>> names = directory.List();
   if (!names.ok()) return names.status();
   std::set<uint32_t> numbers;
   for (const std::string& name : *names) {
     if (const std::optional<uint32_t> segment = ParseSegmentName(name)) numbers.insert(*segment);
-    const std::optional<uint32_t> spare = ParseSpareName(name);
-    if (spare && with_spares) numbers.insert(*spare);
   }
   return numbers;
 }
@@ -65,10 +63,19 @@ uint32_t Holds(Directory& directory, uint32_t number, uint32_t oldest) {
   return is_another ? *says : number;
 }
 
+// Whether its name is free, and the others would still be found after a crash: what is older than every name that is
+// there is taken for a file that is used again.
+bool MayGoHome(uint32_t named, uint32_t home, const std::map<uint32_t, uint32_t>& homes, std::set<uint32_t> names) {
+  if (homes.contains(home)) return false;
+  names.erase(named);
+  names.insert(home);
+  return std::all_of(homes.begin(), homes.end(), [&](const auto& other) { return other.second >= *names.begin(); });
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<MisplacedSegment>> FindMisplaced(Directory& directory) {
-  const absl::StatusOr<std::set<uint32_t>> numbers = Numbers(directory, false);
+  const absl::StatusOr<std::set<uint32_t>> numbers = Numbers(directory);
   if (!numbers.ok()) return numbers.status();
   std::vector<MisplacedSegment> misplaced;
   std::set<uint32_t> at_home = *numbers;
@@ -88,21 +95,26 @@ absl::Status PutBack(Directory& directory, std::span<const MisplacedSegment> mis
     if (!segment.is_copy) homes[segment.named] = segment.holds;
   }
   if (homes.empty()) return absl::OkStatus();
-  const absl::StatusOr<std::set<uint32_t>> numbers = Numbers(directory, true);
-  if (!numbers.ok()) return numbers.status();
+  absl::StatusOr<std::set<uint32_t>> names = Numbers(directory);
+  if (!names.ok()) return names.status();
   while (!homes.empty()) {
-    auto next =
-        std::find_if(homes.begin(), homes.end(), [&](const auto& home) { return !homes.contains(home.second); });
-    // Where all wait for each other, the first one makes room under a number that is nobody's.
-    const bool in_a_circle = next == homes.end();
-    if (in_a_circle) next = homes.begin();
+    auto next = std::find_if(homes.begin(), homes.end(),
+                             [&](const auto& home) { return MayGoHome(home.first, home.second, homes, *names); });
+    const bool is_stuck = next == homes.end();
+    // One of those that hold each other's names makes room, below all others.
+    if (is_stuck) {
+      next = std::min_element(homes.begin(), homes.end(), [](auto& a, auto& b) { return a.second < b.second; });
+    }
     const auto [named, home] = *next;
-    const uint32_t to = in_a_circle ? *numbers->rbegin() + 1 : home;
+    const uint32_t room = *names->begin() > 1 ? *names->begin() - 1 : *names->rbegin() + 1;
+    const uint32_t to = is_stuck ? room : home;
     if (absl::Status status = directory.Rename(SegmentName(named), SegmentName(to)); !status.ok()) return status;
     // Each by itself: in whatever order names reached the disk, two files of one name would be one lost.
     if (absl::Status status = directory.Sync(); !status.ok()) return status;
     homes.erase(next);
-    if (in_a_circle) homes[to] = home;
+    names->erase(named);
+    names->insert(to);
+    if (is_stuck) homes[to] = home;
   }
   return absl::OkStatus();
 }

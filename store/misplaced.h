@@ -21,7 +21,8 @@ namespace postern {
 // is not one of them: what it held has been freed, so it is older than every segment that is there.
 absl::StatusOr<std::vector<MisplacedSegment>> FindMisplaced(Directory& directory);
 
-// Renames those that are no copies. A crash in between leaves what the next call finds and finishes.
+// Renames those that are no copies. A crash in between leaves what the next call finds and finishes: while one is not
+// at home, there is a name below its own.
 absl::Status PutBack(Directory& directory, std::span<const MisplacedSegment> misplaced);
 
 }  // namespace postern
