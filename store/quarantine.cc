@@ -32,7 +32,11 @@ absl::Status Copy(File& from, uint32_t offset, uint32_t size, File& to) {
 absl::StatusOr<std::string> CopyToQuarantine(File& segment, Position position, uint32_t size, Directory& quarantine) {
   const std::string name = absl::StrCat(SegmentName(position.segment), "-", position.offset);
   std::string path = absl::StrCat(quarantine.path(), "/", name);
-  if (quarantine.OpenForRead(name).ok()) return path;
+  if (quarantine.OpenForRead(name).ok()) {
+    // Whoever made it may have been killed before its name was on stable storage.
+    if (absl::Status status = quarantine.Sync(); !status.ok()) return status;
+    return path;
+  }
   // Under a name of its own until it is whole: a crash in between must not leave a half that passes for the copy.
   const std::string unfinished = name + ".part";
   if (absl::Status status = quarantine.Remove(unfinished); !status.ok() && !absl::IsNotFound(status)) return status;
