@@ -118,7 +118,7 @@ absl::Status SegmentLog::Sync() {
 }
 
 absl::Status SegmentLog::Seal() {
-  if (absl::Status status = Sync(); !status.ok()) return status;
+  if (absl::Status status = Flush(); !status.ok()) return status;
   if (head_ == nullptr || head_->flushed_size() == 0) return absl::OkStatus();
   return CloseHead();
 }
