@@ -98,6 +98,8 @@ absl::Status MaildirFile::Append(std::string_view bytes) {
   return status;
 }
 
+absl::Status MaildirFile::Sync() { return file_->Sync(); }
+
 absl::StatusOr<std::unique_ptr<Maildir>> Maildir::Open(std::unique_ptr<Directory> root) {
   std::array<std::unique_ptr<Directory>, 3> folders;
   const std::array<const char*, 3> names = {"tmp", "new", "cur"};

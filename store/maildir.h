@@ -51,7 +51,7 @@ class MaildirFile {
 
   absl::Status Append(std::string_view bytes);
   void StartSync() { file_->StartSync(); }
-  absl::Status Sync() { return file_->Sync(); }
+  absl::Status Sync();
 
   const std::string& name() const { return name_; }
   uint64_t size() const { return size_; }

@@ -204,6 +204,10 @@ void Life::TakeReceipt(const Handoff& handoff) {
     moved_count_ += is_durable;
     if (!is_durable) index().NoteMoveFailed(handoff.message);
   }
+  // A store that takes nothing loses nothing; that would be no proof.
+  if (!is_durable && !disk_.stopped() && !disk_.sync_failed()) {
+    history_.Fail(absl::StrCat("what was handed over for message ", number, " was refused"));
+  }
   if (handoff.kind == HandoffKind::kAccepted && is_durable) {
     Learn([number](Knowledge& known) { known.Acknowledge(number); });
   }

@@ -34,8 +34,10 @@ PowerCut::PowerCut(const DiskImage& durable) {
 }
 
 void PowerCut::Apply(const Step& step) {
+  ++step_count_;
   if (step.kind == Step::Kind::kMakeFolder || step.kind == Step::Kind::kCreate) {
-    Node node{.is_folder = step.kind == Step::Kind::kMakeFolder, .names = {{}, {.path = step.path}}};
+    Node node{.is_folder = step.kind == Step::Kind::kMakeFolder,
+              .names = {{}, {.path = step.path, .since = step_count_}}};
     Grow(node, step.size);
     nodes_.emplace(step.node, std::move(node));
     return;
@@ -50,7 +52,7 @@ void PowerCut::Apply(const Step& step) {
     case Step::Kind::kFailedSync:
       for (auto& [sector, versions] : node.sectors) versions.given_up = true;
       return;
-    case Step::Kind::kRename: node.names.push_back({step.path, step.replaced}); return;
+    case Step::Kind::kRename: node.names.push_back({step.path, step_count_, step.replaced}); return;
     case Step::Kind::kRemove: node.names.push_back({}); return;
     case Step::Kind::kMakeFolder:
     case Step::Kind::kCreate:
@@ -129,11 +131,11 @@ PowerCut::Outcome PowerCut::Choices() const {
   return choices;
 }
 
-std::optional<DiskImage> PowerCut::Image(const Outcome& outcome) const {
+DiskImage PowerCut::Image(const Outcome& outcome) const {
   DiskImage image;
   size_t next = 0;
   const auto pick = [&](const auto& values) -> const auto& { return values[values.size() > 1 ? outcome[next++] : 0]; };
-  std::map<std::string_view, NodeNumber> replaced;  // by the path that the winner has
+  std::map<std::string_view, uint64_t> since;  // of the names that are given
   for (const auto& [number, node] : nodes_) {
     const Name& name = pick(node.names);
     const uint64_t size = pick(node.sizes.values);
@@ -144,13 +146,12 @@ std::optional<DiskImage> PowerCut::Image(const Outcome& outcome) const {
     }
     for (const auto& [sector, versions] : node.sectors) Put(*bytes, sector, pick(versions.values));
     if (name.path.empty()) continue;
-    if (const auto [other, is_free] = image.names.emplace(name.path, number); !is_free) {
-      if (replaced[name.path] == number) continue;
-      if (name.replaced != other->second) return std::nullopt;
-      image.contents.erase(other->second);
-      other->second = number;
-    }
-    replaced[name.path] = name.replaced;
+    const auto [claim, is_free] = since.emplace(name.path, name.since);
+    if (!is_free && claim->second > name.since) continue;
+    claim->second = name.since;
+    NodeNumber& named = image.names[name.path];
+    if (!is_free) image.contents.erase(named);
+    named = number;
     if (!node.is_folder) image.contents[number] = std::move(bytes);
   }
   // What lies in a folder that is lost is lost too.
@@ -193,9 +194,7 @@ std::string PowerCut::Describe(const Outcome& outcome) const {
 bool PowerCut::ForEach(uint64_t exhaustive_max, uint64_t sample_count, Random& random,
                        const std::function<void(const Outcome&, const DiskImage&)>& visit) const {
   const Outcome choices = Choices();
-  const auto show = [&](const Outcome& outcome) {
-    if (const std::optional<DiskImage> image = Image(outcome)) visit(outcome, *image);
-  };
+  const auto show = [&](const Outcome& outcome) { visit(outcome, Image(outcome)); };
   uint64_t count = 1;
   for (const uint32_t choice : choices) count = count > exhaustive_max ? count : count * choice;
   Outcome outcome(choices.size(), 0);

@@ -8,8 +8,8 @@
 //   the name of a node      is any that it had since the folder was synced, none among them; a rename is one change,
 //                           also from one folder to another
 //
-// That is more than a file system with an ordered journal would do to us, and no more than the promises of
-// store/file.h. Two files never end up with one name, unless a rename put the one in the place of the other.
+// Where two would have one name it is the younger claim's, and the other is lost. That is more than a file system with
+// an ordered journal would do to us, and no more than the promises of store/file.h.
 
 #ifndef POSTERN_TESTS_PROVER_POWER_CUT_H_
 #define POSTERN_TESTS_PROVER_POWER_CUT_H_
@@ -20,7 +20,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -43,8 +42,8 @@ class PowerCut {
 
   // How many outcomes each thing has; those that have only one are left out.
   Outcome Choices() const;
-  // The disk after one of them; nothing when no disk can be so.
-  std::optional<DiskImage> Image(const Outcome& outcome) const;
+  // The disk after one of them.
+  DiskImage Image(const Outcome& outcome) const;
 
   // What it is in words, where it is not the state without a cut.
   std::string Describe(const Outcome& outcome) const;
@@ -70,7 +69,8 @@ class PowerCut {
     }
   };
   struct Name {
-    std::string path;         // empty: none
+    std::string path{};       // empty: none
+    uint64_t since = 0;       // so many steps
     NodeNumber replaced = 0;  // who had it before
   };
   struct Node {
@@ -87,6 +87,7 @@ class PowerCut {
   void SyncFolder(std::string_view folder);
 
   std::map<NodeNumber, Node> nodes_;
+  uint64_t step_count_ = 0;
 };
 
 }  // namespace postern

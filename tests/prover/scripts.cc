@@ -1,6 +1,9 @@
 // The short workloads.
 
 #include <array>
+#include <iterator>
+#include <string>
+#include <utility>
 
 #include "tests/prover/workload.h"
 #include "tests/store/store_fixture.h"
@@ -144,6 +147,26 @@ std::vector<Case> IsKilledAtItsStart() {
   return cases;
 }
 
+// Two processes that are killed while they recover, each at every step, and a third one that does not know of it.
+std::vector<Case> IsKilledInItsRecoveries() {
+  std::vector<Case> cases;
+  for (uint64_t first = 1; first <= 9; ++first) {
+    for (uint64_t second = 1; second <= 9; ++second) {
+      Workload workload(kScriptOptions);
+      Life* life = &workload.Begin();
+      life->Receive({300});
+      life->Commit();
+      workload.Begin(first);
+      workload.Begin(second);
+      life = &workload.Begin();
+      life->Receive({100});
+      life->Commit();
+      cases.push_back(workload.Take());
+    }
+  }
+  return cases;
+}
+
 // After a failed sync nothing is accepted; the next process takes what it finds for mail only once it is synced.
 std::vector<Case> LosesASync() {
   Workload workload(kScriptOptions);
@@ -173,11 +196,11 @@ std::vector<Case> EndsCleanly() {
   return Only(workload);
 }
 
-// One record in the middle of the log is damaged by other means; it is set aside, and the segment is freed.
-std::vector<Case> SetsDamageAside() {
+// Three segments, the second message damaged by other means than a crash.
+Workload MakeDamaged() {
   Workload before(kScriptOptions);
   Life* life = &before.Begin();
-  const uint64_t first = life->Receive({300});
+  life->Receive({300});
   const uint64_t damaged = life->Receive({700});
   life->Commit();
   life->Receive({1300});
@@ -190,13 +213,41 @@ std::vector<Case> SetsDamageAside() {
   }
   Knowledge known = before.history().now;
   known.Damage(damaged);
+  return Workload(kScriptOptions, std::move(image), std::move(known), before.history().last_number);
+}
 
-  Workload workload(kScriptOptions, std::move(image), std::move(known), before.history().last_number);
-  life = &workload.Begin();
-  life->Mark(first, 0, kDelivered);
-  life->Commit();
-  life->Receive({1300});
-  life->Commit();
+// A record in the middle of the log is damaged; it is set aside, and the segment is freed. The process that finds it is
+// killed at every step.
+std::vector<Case> SetsDamageAside() {
+  std::vector<Case> cases;
+  for (uint64_t step_count = 1; step_count <= 16; ++step_count) {
+    Workload workload = MakeDamaged();
+    workload.Begin(step_count);
+    Life& life = workload.Begin();
+    life.Mark(1, 0, kDelivered);
+    life.Commit();
+    life.Receive({1300});
+    life.Commit();
+    cases.push_back(workload.Take());
+  }
+  return cases;
+}
+
+// Somebody has given two segments each other's name.
+std::vector<Case> PutsNamesRight() {
+  Workload before(kScriptOptions);
+  Life& life = before.Begin();
+  for (int i = 0; i < 3; ++i) {
+    life.Receive({1300});
+    life.Commit();
+  }
+  DiskImage image = before.disk().image();
+  const auto first = image.names.lower_bound("log/segment");
+  std::swap(first->second, std::next(first)->second);
+  Workload workload(kScriptOptions, std::move(image), before.history().now, before.history().last_number);
+  Life& after = workload.Begin();
+  after.Receive({1300});
+  after.Commit();
   return Only(workload);
 }
 
@@ -230,9 +281,11 @@ constexpr std::array kScripts = {
     Script{"moves messages", MovesMessages},
     Script{"is killed", IsKilled},
     Script{"is killed at its start", IsKilledAtItsStart},
+    Script{"is killed in its recoveries", IsKilledInItsRecoveries},
     Script{"loses a sync", LosesASync},
     Script{"ends cleanly", EndsCleanly},
     Script{"sets damage aside", SetsDamageAside},
+    Script{"puts names right", PutsNamesRight},
     Script{"fills mailboxes", FillsMailboxes},
 };
 
