@@ -19,7 +19,11 @@ class Client:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         if greet:
-            self.greeting = self.reply()
+            try:
+                self.greeting = self.reply()
+            except BaseException:
+                sock.close()
+                raise
 
     def __enter__(self):
         return self
