@@ -30,6 +30,9 @@ constexpr int kWaitsWithoutPollMax = 3;
 constexpr Duration kTimeoutMax = std::chrono::minutes(1);
 constexpr size_t kSendSizeMax = size_t{1} << 30;  // Windows counts in 32 bits
 
+constexpr ULONG_PTR kCut = 0x80000005;  // STATUS_BUFFER_OVERFLOW: no failure to those who queue packets
+constexpr UCHAR kNoPacketOnSuccess = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
+
 HANDLE FileHandle(Socket socket) { return reinterpret_cast<HANDLE>(socket.handle); }
 
 class IocpPoller final : public Poller {
@@ -119,10 +122,10 @@ class IocpPoller final : public Poller {
       return *state;
     }
     CHECK(ours) << "socket " << op.socket.handle << " belongs to another poller: code " << GetLastError();
-    CHECK(SetFileCompletionNotificationModes(FileHandle(op.socket),
-                                             FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE))
-        << "code " << GetLastError();
     state->datagram = op.kind == OpKind::kConnect && IsDatagramSocket(op.socket);
+    // Of datagrams Windows does not keep what this promises.
+    CHECK(state->datagram || SetFileCompletionNotificationModes(FileHandle(op.socket), kNoPacketOnSuccess))
+        << "code " << GetLastError();
     return *state;
   }
 
@@ -176,12 +179,15 @@ class IocpPoller final : public Poller {
     Finish(state.writer, {failed ? -1 : 0, failed ? WSAGetLastError() : 0});
   }
 
-  // A call was made for `op`: it is done, or under way, or has failed.
+  // A call was made for `op`: it is done, or has failed, or the port will tell.
   void Launched(OverlappedCall& call, bool done, DWORD size, Op*& op) {
+    SocketState& state = *static_cast<SocketState*>(call.owner);
     const int code = done ? 0 : WSAGetLastError();
-    if (code == WSA_IO_PENDING) return;
+    // A datagram that was cut is both an error here and done there.
+    const bool packet = code == 0 ? state.datagram : code == WSA_IO_PENDING || call.system.Internal == kCut;
+    if (packet) return;
     call.pending = false;
-    FinishCall(*static_cast<SocketState*>(call.owner), op, {code == 0 ? static_cast<int64_t>(size) : -1, code});
+    FinishCall(state, op, {code == 0 ? static_cast<int64_t>(size) : -1, code});
   }
 
   // What the port tells of a call.

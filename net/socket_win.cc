@@ -11,8 +11,10 @@
 namespace postern {
 namespace {
 
-// Some mingw headers do not know it yet.
+// Some mingw headers do not know them yet.
 constexpr int kReuseUnicastPort = 0x3007;  // SO_REUSE_UNICASTPORT
+// SOMAXCONN_HINT(): as a plain number no more than 200 would count.
+constexpr int BacklogOf(int count) { return -std::clamp(count, 200, 65535); }
 
 constexpr char kNoUnixSockets[] = "Postern has no UNIX sockets on Windows: use a port of 127.0.0.1";
 
@@ -57,7 +59,7 @@ class SystemSocketsImpl final : public Sockets {
       if (refused.system_code == WSAEACCES) refused.error = NetError::kAddressInUse;
       return refused;
     }
-    if (listen(handle, backlog) != 0) return Failure("listen", made.socket);
+    if (listen(handle, BacklogOf(backlog)) != 0) return Failure("listen", made.socket);
     return made;
   }
 

@@ -560,6 +560,26 @@ TEST_P(DatagramConformance, AReceiveYieldsOneDatagramHoweverMuchRoomThereIs) {
   Close(second);
 }
 
+TEST_P(DatagramConformance, ADatagramThatIsLongerThanTheRoomIsCut) {
+  const auto [first, second] = DatagramPair();
+  if (!first.valid()) return;
+  for (const bool waiting : {true, false}) {
+    Trip& recv = Prepare(OpKind::kRecv, second);
+    recv.memory.resize(4);
+    recv.op.recv_bytes = recv.memory;
+    if (waiting) Start(recv);
+    SendAll(first, "long and lost");
+    if (!waiting) Start(recv);
+    EXPECT_EQ(Home(recv).result, 4);
+    EXPECT_EQ(recv.op.error, NetError::kNone);
+    EXPECT_EQ(recv.memory, "long");
+  }
+  SendAll(first, "next");
+  EXPECT_EQ(RecvAll(second, 4), "next");
+  Close(first);
+  Close(second);
+}
+
 TEST_P(DatagramConformance, ThatNobodyIsThereIsAnErrorAndNoEnd) {
   const auto [first, second] = DatagramPair();
   if (!first.valid()) return;
