@@ -115,6 +115,7 @@ relay    unix       - - n - -   smtp
 error    unix       - - n - -   error
 retry    unix       - - n - -   error
 virtual  unix       - n n - -   virtual
+discard  unix       - - n - -   discard
 anvil    unix       - - n - 1   anvil
 scache   unix       - - n - 1   scache
 postlog  unix-dgram n - n - 1   postlogd
