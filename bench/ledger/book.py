@@ -7,13 +7,11 @@ A message carries its name in its first line (`X-Ledger: NAME`), so that it is k
 here, by whom sent it, and compared with that of the bytes that came.
 """
 
-import collections
 import dataclasses
 import hashlib
 import re
 import threading
 
-HEADER = b"X-Ledger: "
 TRACE_SIZE_MAX = 64 * 1024  # what a gateway may put before a message, and more
 EXAMPLES_MAX = 10  # of each kind of trouble, in a verdict's text
 
@@ -35,8 +33,8 @@ def original(stored):
 @dataclasses.dataclass(slots=True)
 class Entry:
     digest: bytes
-    promised: tuple = ()  # the recipients whom the 250 is about
-    offered: tuple = ()  # those of the last try that ended without a reply: they may come, and need not
+    offered: tuple  # the recipients for whom it may arrive
+    promised: tuple = ()  # those for whom it must, since there was a 250
     arrived: dict = dataclasses.field(default_factory=dict)  # recipient: how often
 
 
@@ -44,7 +42,7 @@ class Entry:
 class Verdict:
     """Lists hold (name, recipient). Duplicates are no fault: a crash between a host's 250 and our note of it makes one."""
 
-    offered: int = 0  # obligations that were offered, with whatever reply
+    offered: int = 0  # obligations that clients entered into, with whatever reply but a 5xx
     acknowledged: int = 0  # of those, with a 250
     arrived: int = 0  # acknowledged, and found at least once
     unanswered: int = 0  # arrived although the 250 was cut off: the message was kept and its reply never read
@@ -76,25 +74,24 @@ class Book:
         self._unknown = []
         self._owed = 0  # obligations acknowledged and not arrived
         self.acknowledged_count = 0
-        self.replies = collections.Counter()  # "END 250": how often; clients and sinks count here what they were told
 
     # Clients.
 
     def offer(self, name, message, recipients):
         """Before the message is sent: from now on it may arrive."""
         with self._lock:
-            self._entries[name] = Entry(digest(message), offered=tuple(recipients))
+            self._entries[name] = Entry(digest(message), tuple(recipients))
 
     def acknowledge(self, name, recipients):
-        """Its last reply was 250: from now on it must arrive, at those whose RCPT was taken."""
+        """Its last reply was 250: from now on it must arrive, at those whose RCPT was taken, and at no other."""
         with self._lock:
             entry = self._entries[name]
-            entry.promised = tuple(recipients)
+            entry.offered = entry.promised = tuple(recipients)
             self.acknowledged_count += len(entry.promised)
             self._owed += sum(r not in entry.arrived for r in entry.promised)
 
     def refuse(self, name):
-        """Its last reply was a refusal: it must not arrive at all."""
+        """It was refused for good (5xx): it must not arrive. After a 451 it may: a failed sync says nothing about what is on the disk."""
         with self._lock:
             self._entries[name].offered = ()
 
