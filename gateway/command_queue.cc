@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/control_client.h"
 #include "gateway/exit_code.h"
+#include "gateway/file_path.h"
 #include "gateway/offline_queue.h"
 #include "gateway/queue_presentation.h"
 #include "gateway/visible_text.h"
@@ -55,7 +56,7 @@ absl::StatusOr<std::unique_ptr<QueueAccess>> OpenQueue(const Config& config, con
     if (!absl::IsNotFound(client.status())) return client.status();
 
     std::error_code error;
-    if (!std::filesystem::exists(config.store_dir(), error) && !error) {
+    if (!std::filesystem::exists(FilePath(config.store_dir()), error) && !error) {
       return absl::FailedPreconditionError(absl::StrCat(
           config.store_dir(), ": there is no such folder; no gateway has ever run with this data_dir. ",
           config.file.empty() ? "Name its configuration with --config FILE" : "Is it the right configuration?"));

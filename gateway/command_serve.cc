@@ -12,6 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "gateway/event_buffer.h"
+#include "gateway/event_file.h"
+#include "gateway/event_journal.h"
 #include "gateway/events.h"
 #include "gateway/exit_code.h"
 #include "gateway/gateway.h"
@@ -21,7 +23,9 @@
 #include "gateway/threads.h"
 #include "gateway/version.h"
 #include "net/host.h"
+#include "net/local_door.h"
 #include "net/poller.h"
+#include "net/service.h"
 #include "net/socket.h"
 #include "store/file.h"
 
@@ -55,7 +59,8 @@ std::string MakeIdentity() {
 // One run of the gateway, as main lives it: claim the ports, become who we shall be, open, serve, drain.
 class Service {
  public:
-  explicit Service(const Config& config) : config_(config), claim_(ListenAddresses(config), SystemSockets()) {}
+  Service(const Config& config, const std::string& service)
+      : config_(config), service_(service), claim_(ListenAddresses(config), SystemSockets()) {}
 
   int Run() {
     const int code = RunUntilStopped();
@@ -80,12 +85,9 @@ class Service {
     };
     absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Open(config_, world, events_, MakeIdentity());
     if (!gateway.ok()) return Fail(gateway.status());
-    const SocketResult control =
-        SystemSockets().ListenOn(SocketAddress::Unix(config_.control_socket()), kControlBacklog);
-    if (!control.socket.valid()) {
-      return Fail(absl::InternalError(absl::StrCat(config_.control_socket(), ": ", control.what)));
-    }
-    (*gateway)->ListenControl(control.socket);
+    const absl::StatusOr<LocalDoor> control = OpenLocalDoor(config_.control_socket(), kControlBacklog);
+    if (!control.ok()) return Fail(control.status());
+    (*gateway)->ListenControl(control->listening, control->key);
     Serve(**gateway);
     const bool poisoned = (*gateway)->poisoned();
     events_.Write(Event::kStopped, {{"pid", absl::StrCat(ProcessId())},
@@ -189,9 +191,19 @@ class Service {
   // For people, between the event lines.
   void Say(std::string_view text) { lines_.Put(text); }
 
+  bool PutOut(std::string_view lines) {
+    if (service_.empty()) return WriteToStandardError(lines, kEventPatience);
+    SendToJournal(lines, [this](const JournalEntry& entry) {
+      WriteToJournal(service_, entry.level, entry.number, std::string(entry.text));
+    });
+    return event_file_.Write(lines);
+  }
+
   const Config& config_;
+  const std::string service_;  // its name, empty at a console
   const SystemClock clock_;
-  EventBuffer lines_{[](std::string_view bytes) { return WriteToStandardError(bytes, kEventPatience); }};
+  EventFile event_file_{config_.event_dir(), clock_};
+  EventBuffer lines_{[this](std::string_view lines) { return PutOut(lines); }};
   EventLog events_{clock_, [this](std::string_view line) { lines_.Put(line); }};
   PortClaim claim_;
   MonotonicTime tell_refusals_at_;
@@ -199,6 +211,6 @@ class Service {
 
 }  // namespace
 
-int RunServe(const Config& config) { return Service(config).Run(); }
+int RunServe(const Config& config, const std::string& service) { return Service(config, service).Run(); }
 
 }  // namespace postern

@@ -8,9 +8,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "gateway/config_reader.h"
+#include "gateway/file_path.h"
 #include "gateway/toml.h"
 #include "gateway/visible_text.h"
 #include "net/host.h"
+#include "net/program.h"
 
 namespace postern {
 namespace {
@@ -57,7 +59,7 @@ std::string ConfigError::ToString() const {
 Config FileDefaults() {
   Config config;
   config.listen = {*SocketAddress::Parse("0.0.0.0:25"), *SocketAddress::Parse("[::]:25")};
-  config.data_dir = "/var/lib/postern";
+  config.data_dir = DefaultDataDir();
   config.trusted_networks = {*IpNetwork::Parse("127.0.0.0/8"), *IpNetwork::Parse("::1/128")};
   return config;
 }
@@ -90,10 +92,10 @@ std::vector<ConfigError> LoadConfig(const std::string& path, Config& config) {
     return std::vector<ConfigError>{{.file = path, .line = 0, .text = std::string(what)}};
   };
   std::error_code error;
-  const auto type = std::filesystem::status(path, error).type();
+  const auto type = std::filesystem::status(FilePath(path), error).type();
   if (type == std::filesystem::file_type::not_found) return unreadable("there is no such file");
   if (type == std::filesystem::file_type::directory) return unreadable("is a folder, not a configuration");
-  std::ifstream file(path, std::ios::binary);
+  std::ifstream file(FilePath(path), std::ios::binary);
   if (!file) return unreadable("cannot be opened: it takes the right to read it");
   std::string text(kFileSizeMax + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));

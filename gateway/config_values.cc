@@ -9,6 +9,8 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "gateway/domain_rule.h"
+#include "net/program.h"
+#include "net/socket.h"
 #include "relay/ascii_domain.h"
 #include "smtp/address.h"
 #include "store/maildir.h"
@@ -71,6 +73,10 @@ absl::StatusOr<std::string> ReadDataDir(std::string_view text) {
 }
 
 absl::StatusOr<std::string> ReadUser(std::string_view text) {
+  if (!text.empty() && !CanBecomeUser()) {
+    return Wrong(
+        "a process keeps its account on this system: leave it out, and run the gateway or its service as that user");
+  }
   for (const char c : text) {
     if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && std::string_view("_-.@$").find(c) == std::string::npos) {
       return Wrong("must be the name of a user, as \"postern\"");
@@ -124,6 +130,7 @@ absl::StatusOr<HostPort> ReadLmtpHost(std::string_view text) {
 }
 
 absl::StatusOr<std::string> ReadUnixSocket(std::string_view text) {
+  if (!SystemHasUnixSockets()) return Wrong("there are no UNIX sockets on this system: name HOST:PORT");
   constexpr size_t kSocketPathSizeMax = 107;  // what the address of a UNIX socket holds
   absl::ConsumePrefix(&text, kUnixPrefix);
   if (!absl::StartsWith(text, "/")) return Wrong("must be a whole path, as \"unix:/run/dovecot/lmtp\"");

@@ -1,9 +1,7 @@
 #include "gateway/control_client.h"
 
-#include <filesystem>
-#include <system_error>
-
 #include "absl/strings/str_cat.h"
+#include "net/local_door.h"
 #include "net/socket.h"
 
 namespace postern {
@@ -25,13 +23,11 @@ absl::Status ConnectFailure(const std::string& path, const Connection& connectio
 
 absl::StatusOr<std::unique_ptr<ControlClient>> ControlClient::Connect(const std::string& socket_path,
                                                                       const Clock& clock) {
-  std::error_code error;
-  if (std::filesystem::status(socket_path, error).type() == std::filesystem::file_type::not_found) {
-    return absl::NotFoundError(absl::StrCat(socket_path, ": there is no such socket; no gateway runs"));
-  }
+  const absl::StatusOr<WayIn> way = FindLocalDoor(socket_path);
+  if (!way.ok()) return way.status();
   auto client = std::unique_ptr<ControlClient>(new ControlClient(clock));
   client->closed_ = false;
-  client->connection_.StartConnect(client->reactor_, client->lender_, *client, SocketAddress::Unix(socket_path));
+  client->connection_.StartConnect(client->reactor_, client->lender_, *client, way->address);
   const MonotonicTime deadline = clock.Monotonic() + kConnectPatience;
   while (!client->connected_ && !client->closed_) {
     if (clock.Monotonic() >= deadline) {
@@ -40,6 +36,7 @@ absl::StatusOr<std::unique_ptr<ControlClient>> ControlClient::Connect(const std:
     client->reactor_.Turn(std::chrono::milliseconds(100));
   }
   if (client->closed_) return ConnectFailure(socket_path, client->connection_);
+  if (!way->key.empty()) client->connection_.output() += absl::StrCat(way->key, "\n");
   return client;
 }
 

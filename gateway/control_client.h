@@ -1,4 +1,5 @@
-// ControlClient is the queue of the running gateway, reached over its control socket; and what else it tells of itself.
+// ControlClient is the queue of the running gateway, reached over its control socket (net/local_door.h); and what else
+// it tells of itself.
 //
 // A command owns it, on the main thread. It is blocking: each call sends a request and turns a reactor of its own until
 // the reply is there, or nobody has answered for too long. After an error of the connection, or of Export(), it is of

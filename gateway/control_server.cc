@@ -44,7 +44,10 @@ ControlServer::~ControlServer() {
   for (Client& client : clients_) reactor_.timers().Disarm(client.timer);
 }
 
-void ControlServer::Start(Socket listening) { listener_.Start(reactor_, *this, listening); }
+void ControlServer::Start(Socket listening, std::string key) {
+  key_ = std::move(key);
+  listener_.Start(reactor_, *this, listening);
+}
 
 void ControlServer::Stop() {
   if (!listener_.closed()) listener_.Close();
@@ -62,6 +65,7 @@ void ControlServer::HandleAccepted(Socket socket, const SocketAddress&) {
   if (client == clients_.end()) return reactor_.sockets().CloseNow(socket);
   client->state = State::kReading;
   client->peer_ended = false;
+  client->admitted = key_.empty();
   reactor_.timers().Arm(client->timer, reactor_.now() + kIdleMax);
   client->connection.Start(reactor_, lender_, *this, socket);
 }
@@ -137,6 +141,10 @@ void ControlServer::Pump(Client& client) {
 }
 
 void ControlServer::Handle(Client& client, std::string_view line) {
+  if (!client.admitted) {
+    client.admitted = line == key_;
+    return client.admitted ? void() : Close(client);
+  }
   const absl::StatusOr<ControlRequest> request = ParseRequest(line);
   if (!request.ok()) return Reply(client, EncodeError(request.status()));
   switch (request->verb) {

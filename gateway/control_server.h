@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -50,8 +51,9 @@ class ControlServer final : private ListenerHandler, private ConnectionHandler {
   ControlServer(Reactor& reactor, ControlTargets targets);
   ~ControlServer() override;
 
-  // `listening` is a UNIX socket (ListenOn), which is the server's from here on.
-  void Start(Socket listening);
+  // `listening` is the server's from here on. Who does not say `key` in his first line is dropped without a word; when
+  // it is empty the system has seen to it who comes in (net/local_door.h).
+  void Start(Socket listening, std::string key = {});
   // Takes no more clients and drops those that are there.
   void Stop();
   bool closed() const;
@@ -70,6 +72,7 @@ class ControlServer final : private ListenerHandler, private ConnectionHandler {
     Connection connection;
     Timer timer;  // kReading: it is idle; kWaiting: look again; kStreaming: it reads nothing, or there is more to do
     bool peer_ended = false;
+    bool admitted = false;  // it has said the key
     // kWaiting:
     ControlRequest request;
     bool started = false;  // the relay has taken it, for a message
@@ -107,6 +110,7 @@ class ControlServer final : private ListenerHandler, private ConnectionHandler {
   const ControlTargets targets_;
   BlockLender lender_;
   Listener listener_;
+  std::string key_;
   std::array<Client, kClientCountMax> clients_;
 };
 

@@ -202,8 +202,8 @@ void Gateway::Listen(Socket listening) {
   }
 }
 
-void Gateway::ListenControl(Socket listening) {
-  relay_reactor_.Post([this, listening] { control_->Start(listening); });
+void Gateway::ListenControl(Socket listening, std::string key) {
+  relay_reactor_.Post([this, listening, key = std::move(key)] { control_->Start(listening, key); });
 }
 
 GatewayStatus Gateway::Status() const {

@@ -66,8 +66,8 @@ class Gateway final : private TurnHook {
   // Every reactor takes connections from `listening`.
   void Listen(Socket listening);
 
-  // The operator's commands come from `listening`.
-  void ListenControl(Socket listening);
+  // The operator's commands come from `listening`, and say `key` first when there is one.
+  void ListenControl(Socket listening, std::string key = {});
 
   // A look at the disk and the logs, once in a second or so: closes the gate and opens it again, and says so.
   void Watch();

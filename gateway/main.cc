@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,9 +16,11 @@
 #include "gateway/command_queue.h"
 #include "gateway/command_route.h"
 #include "gateway/command_serve.h"
+#include "gateway/command_service.h"
 #include "gateway/config.h"
 #include "gateway/exit_code.h"
 #include "gateway/version.h"
+#include "net/program.h"
 
 namespace postern {
 namespace {
@@ -67,8 +70,10 @@ class CommandLine {
   CommandLine() {
     app_.footer(std::string(kExamples));
     app_.require_subcommand(1);
+    app_.allow_windows_style_options(false);  // one command line for all systems: /var/mail is a path
 
-    Command(app_, "serve", "Take mail in, store it, hand it on, until TERM or INT", RunServe);
+    Command(app_, "serve", "Take mail in, store it, hand it on, until TERM or INT",
+            [](const Config& config) { return RunServe(config); });
 
     CLI::App& check = Command(app_, "check", "Say whether a configuration is right, and name every mistake", RunCheck);
     check.get_option("--config")->required();
@@ -89,6 +94,7 @@ class CommandLine {
     route.add_flag("--json", route_.json, "For programs");
 
     AddQueue();
+    AddService();
 
     CLI::App& fsck = Command(app_, "fsck", "Say what is damaged in the store of a gateway that does not run",
                              [this](const Config& config) { return RunFsck(config, fsck_); });
@@ -98,9 +104,11 @@ class CommandLine {
     app_.add_subcommand("version", "Say which Postern this is")->callback([this] { run_ = PrintVersion; });
   }
 
-  int Run(int argc, char** argv) {
+  // `arguments`: the program's own name first.
+  int Run(const std::vector<std::string>& arguments) {
     try {
-      app_.parse(argc, argv);
+      // The library takes them in reverse.
+      app_.parse(std::vector<std::string>(arguments.rbegin(), std::prev(arguments.rend())));
     } catch (const CLI::ParseError& error) {
       // Help is asked for by an "error" too.
       return app_.exit(error) == 0 ? kExitOk : kExitUsage;
@@ -155,6 +163,32 @@ class CommandLine {
     QueueAct(queue, "bounce", "Give up; the sender gets a report", QueueAction::kBounce);
   }
 
+  void AddService() {
+    CLI::App& service = *app_.add_subcommand("service", "Live as a Windows service");
+    service.require_subcommand(1);
+    service.footer(
+        "\nExamples:\n"
+        "  postern service install --config C:/Postern/postern.toml\n"
+        "  postern service start");
+    CLI::App& install =
+        ServiceLeaf(service, "install", "Have the system start it with the machine", ServiceVerb::kInstall);
+    install.get_option("--config")->required();
+    install.add_option("--account", service_.account, "Whose rights it has")->capture_default_str();
+    ServiceLeaf(service, "remove", "Stop it and have the system forget it; its mail stays", ServiceVerb::kRemove);
+    ServiceLeaf(service, "start", "Start it now", ServiceVerb::kStart);
+    ServiceLeaf(service, "stop", "Stop it in an orderly way", ServiceVerb::kStop);
+    ServiceLeaf(service, "run", "What the system itself calls", ServiceVerb::kRun);
+  }
+
+  CLI::App& ServiceLeaf(CLI::App& service, const std::string& name, const std::string& about, ServiceVerb verb) {
+    CLI::App& command = Command(service, name, about, [this, verb](const Config& config) {
+      service_.verb = verb;
+      return RunService(config, service_);
+    });
+    command.add_option("--name", service_.name, "Of the service, when a machine has several")->capture_default_str();
+    return command;
+  }
+
   CLI::App& QueueLeaf(CLI::App& queue, const std::string& name, const std::string& about, QueueVerb verb) {
     CLI::App& command = Command(queue, name, about, [this, verb](const Config& config) {
       queue_.verb = verb;
@@ -178,6 +212,7 @@ class CommandLine {
   std::string target_;
   RouteCommand route_;
   QueueCommand queue_;
+  ServiceCommand service_;
   FsckCommand fsck_;
   std::function<int()> run_;
 };
@@ -185,4 +220,4 @@ class CommandLine {
 }  // namespace
 }  // namespace postern
 
-int main(int argc, char** argv) { return postern::CommandLine().Run(argc, argv); }
+int main(int argc, char** argv) { return postern::CommandLine().Run(postern::StartProgram(argc, argv)); }

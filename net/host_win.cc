@@ -31,9 +31,10 @@ SignalBox& Box() {
   return box;
 }
 
-// On a thread of the system's. When the console closes, the session ends or the machine goes down, the process dies as
-// soon as this returns: so it does not, and the orderly stop ends the process.
+// On a thread of the system's. When the console closes or the machine goes down, the process dies as soon as this
+// returns: so it does not, and the orderly stop ends the process.
 BOOL WINAPI HandleConsoleEvent(DWORD event) {
+  if (event == CTRL_LOGOFF_EVENT) return TRUE;  // services hear of it, whoever it is that goes home
   RaiseSignal(Signal::kStop);
   if (event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT) Sleep(INFINITE);
   return TRUE;

@@ -4,11 +4,14 @@
 #include <winioctl.h>
 
 #include <array>
+#include <string_view>
 
 #include "store/system_call_win.h"
 
 namespace postern {
 namespace {
+
+constexpr std::wstring_view kNativePrefix = L"\\\\?\\";  // of NativePath()
 
 // A volume is asked by its name without the slash; querying takes no right to read or write it.
 void AskForCache(std::wstring volume, FileSystemInfo& info) {
@@ -47,7 +50,9 @@ absl::StatusOr<FileSystemInfo> DescribeVolume(const std::string& path) {
                              static_cast<DWORD>(type.size()))) {
     return WinError("GetVolumeInformation", path);
   }
-  FileSystemInfo info{.type = FromWide(type.data()), .device = FromWide(root.data())};
+  std::wstring_view shown = root.data();
+  if (shown.starts_with(kNativePrefix)) shown.remove_prefix(kNativePrefix.size());
+  FileSystemInfo info{.type = FromWide(type.data()), .device = FromWide(shown)};
   const UINT drive = GetDriveTypeW(root.data());
   info.volatile_ = drive == DRIVE_RAMDISK;
   info.network = drive == DRIVE_REMOTE;

@@ -104,11 +104,11 @@ class ControlServerTest : public testing::Test {
     return "";
   }
 
-  ControlServerTest() {
+  explicit ControlServerTest(const std::string& key = {}) {
     std::filesystem::remove(path_);
     const SocketResult listening = poller_->sockets().ListenOn(SocketAddress::Unix(path_), 64);
     EXPECT_TRUE(listening.socket.valid()) << listening.what;
-    server_.Start(listening.socket);
+    server_.Start(listening.socket, key);
   }
   ~ControlServerTest() override {
     server_.Stop();
@@ -165,6 +165,11 @@ class ControlServerTest : public testing::Test {
                                    }}};
 };
 
+class KeyedControlServerTest : public ControlServerTest {
+ protected:
+  KeyedControlServerTest() : ControlServerTest("open sesame") {}
+};
+
 ControlRequest ActOn(QueueAction action, MessageId message) {
   return {.verb = ControlVerb::kAct, .action = action, .message = message};
 }
@@ -172,6 +177,27 @@ ControlRequest ActOn(QueueAction action, MessageId message) {
 TEST_F(ControlServerTest, TheSocketIsPrivate) {
   EXPECT_EQ(std::filesystem::status(path_).permissions(),
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+TEST_F(KeyedControlServerTest, WhoSaysTheKeyIsHeard) {
+  RawClient client(reactor_, path_);
+  client.Say("open sesame\n" + EncodeRequest({.verb = ControlVerb::kStatus}));
+  TurnUntil([&] { return !client.heard.empty() && client.heard.back() == '\n'; });
+  EXPECT_TRUE(ParseStatus(client.heard).ok());
+  client.heard.clear();
+  client.Say(EncodeRequest({.verb = ControlVerb::kStatus}));  // once is enough
+  TurnUntil([&] { return !client.heard.empty() && client.heard.back() == '\n'; });
+  EXPECT_TRUE(ParseStatus(client.heard).ok());
+}
+
+TEST_F(KeyedControlServerTest, WhoDoesNotIsDroppedWithoutAWord) {
+  for (const std::string& first : {EncodeRequest({.verb = ControlVerb::kStatus}), std::string("\n"),
+                                   std::string("open sesam\n"), std::string("open sesame!\n")}) {
+    RawClient client(reactor_, path_);
+    client.Say(first + "open sesame\n" + EncodeRequest({.verb = ControlVerb::kStatus}));
+    TurnUntil([&] { return client.closed; });
+    EXPECT_EQ(client.heard, "");
+  }
 }
 
 TEST_F(ControlServerTest, Status) {
