@@ -24,6 +24,9 @@ CACHE = ROOT / ".cache"
 FUZZ_SECONDS = 20
 UNSANITIZED = "fuzz,e2e,bench,exclusive,no_sanitizer"
 E2E_SECONDS_MAX = 25 * 60
+WINDOWS_SECONDS_MAX = 15 * 60
+AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "--preserve-env"]
+WINE_PREFIX = pathlib.Path(os.environ.get("WINEPREFIX", CACHE / "wine"))
 
 
 def run(*command, seconds_max=None, **options):
@@ -146,21 +149,47 @@ def end_to_end():
         "SMTP_SINK": CACHE / "bin/smtp-sink",
         "NODE_PATH": CACHE / "node_modules",
     }
-    environment = {**os.environ, **{name: str(path) for name, path in tools.items()}, "PYTHONDONTWRITEBYTECODE": "1"}
+    yield from python_tests("e2e", "tests/e2e", tools, E2E_SECONDS_MAX)
+
+
+def python_tests(name, folder, tools, seconds_max):
+    """Runs the tests of a folder, which find their programs in the environment."""
+    environment = {**os.environ, **{tool: str(path) for tool, path in tools.items()}, "PYTHONDONTWRITEBYTECODE": "1"}
     # Namespaces, mounts and other users take root, as the set-up did.
-    root = [] if os.geteuid() == 0 else ["sudo", "--preserve-env"]
-    code, log = run(*root, "python3", "-m", "unittest", "discover", "--verbose", "--start-directory", "tests/e2e",
-                    "--pattern", "*test*.py", seconds_max=E2E_SECONDS_MAX, env=environment)
+    code, log = run(*AS_ROOT, "python3", "-m", "unittest", "discover", "--verbose", "--start-directory", folder,
+                    "--pattern", "*test*.py", seconds_max=seconds_max, env=environment)
     ran = re.findall(r"^Ran (\d+) test", log, re.M)
     if not ran:
-        yield "e2e", 0, 1, log + f"\nNo summary: exit code {code} (124: not done in {E2E_SECONDS_MAX} s)."
+        yield name, 0, 1, log + f"\nNo summary: exit code {code} (124: not done in {seconds_max} s)."
         return
     verdict = re.findall(r"^(?:OK|FAILED)\b.*", log, re.M)[-1]
     counts = {word: int(count) for word, count in re.findall(r"(failures|errors|skipped)=(\d+)", verdict)}
     failed = max(counts.get("failures", 0) + counts.get("errors", 0), code != 0)
     if counts.get("skipped"):
         print(f"   {counts['skipped']} skipped", flush=True)
-    yield "e2e", max(int(ran[-1]) - failed - counts.get("skipped", 0), 0), failed, log
+    yield name, max(int(ran[-1]) - failed - counts.get("skipped", 0), 0), failed, log
+
+
+def windows():
+    """Unit tests and postern.exe under wine, each in a prefix of the user who runs it: wine takes no other's."""
+    start_wine(WINE_PREFIX)
+    yield from unit("mingw", UNSANITIZED)
+    program = build(["//gateway:postern"], "mingw")["//gateway:postern"].with_suffix(".exe")
+    prefix = CACHE / "wine-root" if AS_ROOT else WINE_PREFIX
+    start_wine(prefix, AS_ROOT)
+    tools = {
+        "POSTERN": program,
+        "SMTP_SOURCE": CACHE / "bin/smtp-source",
+        "SMTP_SINK": CACHE / "bin/smtp-sink",
+        "WINEPREFIX": prefix,
+    }
+    yield from python_tests("windows", "tests/windows", tools, WINDOWS_SECONDS_MAX)
+
+
+def start_wine(prefix, as_root=()):
+    code, log = run(*as_root, "env", f"WINEPREFIX={prefix}", "tools/wine/start")
+    if code != 0:
+        raise RuntimeError(f"tools/wine/start ended with {code}\n{log}")
 
 
 STAGES = {
@@ -172,6 +201,7 @@ STAGES = {
     "fuzzing": fuzz,
     "benchmarks": lambda: itertools.chain(bench(), instructions()),
     "end to end": end_to_end,
+    "Windows, under wine": windows,
 }
 
 
@@ -204,8 +234,12 @@ def run_stage(name, stage):
 
 def main():
     os.chdir(ROOT)
-    names = ["unit tests"] if "--fast" in sys.argv else STAGES
+    names = ["unit tests"] if "--fast" in sys.argv else list(STAGES)
+    if "--no-windows" in sys.argv:
+        names.remove("Windows, under wine")
     passed, failed = map(sum, zip(*(run_stage(name, STAGES[name]) for name in names)))
+    if "--no-windows" in sys.argv:
+        print("Windows was left out: --no-windows")
     print(f"{passed} passed, {failed} failed")
     sys.exit(failed > 0)
 
