@@ -2,14 +2,16 @@
 //
 // One reactor owns it, on its own thread: a block always comes home to the pool that lent it. A block is first
 // allocated when it is first needed and then kept, so that after warm-up nothing is allocated. TryTake() returns null
-// at the bound: the caller waits, and back-pressure does the rest.
+// at the bound, and where the system has no memory: the caller waits, and back-pressure does the rest.
 
 #ifndef POSTERN_CORE_BLOCK_POOL_H_
 #define POSTERN_CORE_BLOCK_POOL_H_
 
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/log/check.h"
@@ -28,16 +30,22 @@ struct Block {
 
 class BlockPool {
  public:
-  explicit BlockPool(size_t count_max) : count_max_(count_max) { free_.reserve(count_max); }
+  explicit BlockPool(size_t count_max) : count_max_(count_max) {
+    blocks_.reserve(count_max);
+    free_.reserve(count_max);
+  }
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
 
   Block* TryTake() {
     if (free_.empty()) {
-      if (blocks_.size() == count_max_) return nullptr;
+      if (blocks_.size() == count_max_ || refused_) return nullptr;
       // Not value-initialised: a page of a block that nobody writes costs no memory.
-      blocks_.push_back(std::make_unique_for_overwrite<Block>());
-      free_.push_back(blocks_.back().get());
+      std::unique_ptr<Block> block(new (std::nothrow) Block);
+      refused_ = block == nullptr;
+      if (refused_) return nullptr;
+      free_.push_back(block.get());
+      blocks_.push_back(std::move(block));
     }
     Block* block = free_.back();  // the last one given back is the one still in the cache
     free_.pop_back();
@@ -51,6 +59,12 @@ class BlockPool {
     free_.push_back(block);
   }
 
+  // Whether TryTake() would not return null, as far as we know.
+  bool may_take() const { return !free_.empty() || (blocks_.size() < count_max_ && !refused_); }
+  // The system had no memory for another block. What there is goes round, and no more is asked for until AskAgain().
+  bool refused() const { return refused_; }
+  void AskAgain() { refused_ = false; }
+
   size_t lent_count() const { return blocks_.size() - free_.size(); }
   size_t count_max() const { return count_max_; }
 
@@ -58,6 +72,7 @@ class BlockPool {
   const size_t count_max_;
   std::vector<std::unique_ptr<Block>> blocks_;
   std::vector<Block*> free_;
+  bool refused_ = false;
 };
 
 }  // namespace postern

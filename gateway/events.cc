@@ -11,7 +11,7 @@ namespace postern {
 namespace {
 
 // The names stand for people; the numbers are what monitoring rules look for (imc.md).
-constexpr std::array<std::pair<Event, std::string_view>, 16> kNames = {{
+constexpr std::array<std::pair<Event, std::string_view>, 17> kNames = {{
     {Event::kStarted, "started"},
     {Event::kStopped, "stopped"},
     {Event::kStorage, "storage"},
@@ -24,6 +24,7 @@ constexpr std::array<std::pair<Event, std::string_view>, 16> kNames = {{
     {Event::kCorrupt, "corrupt"},
     {Event::kReportFailed, "report-failed"},
     {Event::kLowDisk, "low-disk"},
+    {Event::kLowMemory, "low-memory"},
     {Event::kCannotBind, "cannot-bind"},
     {Event::kRejected, "rejected"},
     {Event::kTimedOut, "timed-out"},

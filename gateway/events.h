@@ -21,7 +21,7 @@ namespace postern {
 enum class Event : uint16_t {
   kStarted = 1000,
   kStopped = 1001,
-  kStorage = 1002,  // what the store lies on
+  kStorage = 1002,     // what the store lies on
   kDeadLetter = 1014,  // rerouted: to the dead-letter folder
   kReported = 1015,
   kAttempted = 2001,
@@ -31,6 +31,7 @@ enum class Event : uint16_t {
   kCorrupt = 3013,
   kReportFailed = 3014,
   kLowDisk = 3018,
+  kLowMemory = 3019,
   kCannotBind = 4007,
   kRejected = 4031,
   kTimedOut = 4051,

@@ -139,6 +139,10 @@ absl::Status Gateway::AssembleRelay() {
   mailboxes_ = std::make_unique<MailboxWriter>(
       MailboxWriterOptions{.hostname = config_.hostname, .delivered_to = config_.relay.delivered_to},
       world_.open_directory, kMailboxJobsMax, relay_reactor_);
+  for (size_t i = 0; i < writer_count(); ++i) {
+    stalls_.Add(writer(i).steps(), store_->directory(i).path(), "mail waits for its 250");
+  }
+  stalls_.Add(mailboxes_->steps(), "mailboxes", "mail for them waits in the queue");
   dns_ = world_.make_dns(MakeDnsOptions(config_), *relay_poller_);
   courier_ = std::make_unique<SmtpCourier>(MakeCourierOptions(config_, world_), *relay_poller_, *dns_, deliveries_,
                                            world_.clock);
@@ -224,6 +228,7 @@ GatewayStatus Gateway::Status() const {
 }
 
 void Gateway::Watch() {
+  stalls_.Look(world_.clock.Monotonic());
   const absl::StatusOr<uint64_t> free_size = store_->root().FreeSize();
   // A disk that does not even answer that is told by the first write; the gate stays as it is.
   const bool low = free_size.ok() ? *free_size < config_.store.free_size_min : gate_.low_disk.load();

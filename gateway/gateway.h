@@ -23,6 +23,7 @@
 #include "gateway/delivery_events.h"
 #include "gateway/events.h"
 #include "gateway/inbound.h"
+#include "gateway/stall_watch.h"
 #include "gateway/store_setup.h"
 #include "net/dns_client.h"
 #include "net/dns_client_ares.h"
@@ -148,6 +149,7 @@ class Gateway final : private TurnHook {
   std::atomic<bool> relay_quiet_{false};
   std::vector<bool> full_told_;
   bool poison_told_ = false;
+  StallWatch stalls_{events_};
 };
 
 }  // namespace postern

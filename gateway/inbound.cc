@@ -15,8 +15,8 @@ namespace {
 constexpr size_t kLeavingCountMax = 256;
 // How often a message is let in while the disk is full, to find out whether it still is.
 constexpr Duration kTrialPause = std::chrono::milliseconds(250);
-// A failure to accept lasts, and is met ten times a second.
-constexpr Duration kAcceptReminder = std::chrono::minutes(1);
+// A lack of descriptors or of memory lasts, and is met ten times a second.
+constexpr Duration kShortageReminder = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -72,7 +72,7 @@ void Inbound::Refuse(Socket socket, const SocketAddress& peer, std::string_view 
 
 void Inbound::HandleAcceptFailed(NetError, int system_code) {
   if (reactor_.now() < tell_accept_at_) return;
-  tell_accept_at_ = reactor_.now() + kAcceptReminder;
+  tell_accept_at_ = reactor_.now() + kShortageReminder;
   events_.Write(
       Event::kConnectFailed,
       {{"dir", "in"}, {"text", absl::StrCat("cannot accept: ", SystemErrorText(system_code), "; clients wait")}});
@@ -102,6 +102,14 @@ void Inbound::RunTurn() {
   while (receipts_.queue.TryPop(handoff)) static_cast<InboundConnection*>(handoff->owner)->HandleReceipt(*handoff);
   for (StoreWriter* writer : pushed_) writer->Wake();
   pushed_.clear();
+  TellMemory();
+}
+
+void Inbound::TellMemory() {
+  if (!(rings_.pool().refused() || bodies_.pool().refused()) || reactor_.now() < tell_memory_at_) return;
+  tell_memory_at_ = reactor_.now() + kShortageReminder;
+  events_.Write(Event::kLowMemory,
+                {{"dir", "in"}, {"text", "the system has no memory for another buffer: clients wait for one"}});
 }
 
 bool Inbound::Trusts(const IpAddress& ip) const {

@@ -96,6 +96,8 @@ class Inbound final : public TurnHook, private ListenerHandler {
   void NoteAdmitted(const StoreWriter& writer);
   // `writer` will be woken at the end of this turn.
   void NotePushed(StoreWriter& writer);
+  // That clients wait for a buffer that the system has no memory for.
+  void TellMemory();
 
   const InboundOptions& options_;
   Reactor& reactor_;
@@ -115,6 +117,7 @@ class Inbound final : public TurnHook, private ListenerHandler {
   size_t next_writer_ = 0;
   MonotonicTime next_trial_;      // of a full disk
   MonotonicTime tell_accept_at_;  // that it fails, again
+  MonotonicTime tell_memory_at_;  // that there is none, again
   bool stopping_ = false;
   std::atomic<size_t> open_count_{0};
 };

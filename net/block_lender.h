@@ -1,17 +1,22 @@
 // BlockLender lends a reactor's blocks to whoever needs one, first come first served when there are too few.
 //
 // A reactor's owner owns it, on the reactor's thread. A BlockBorrower that asked in vain is called back in a later
-// turn, never inside the call in which another gives its block back.
+// turn, never inside the call in which another gives its block back. Where the system refuses memory for one, it is
+// asked again after a pause.
 
 #ifndef POSTERN_NET_BLOCK_LENDER_H_
 #define POSTERN_NET_BLOCK_LENDER_H_
 
+#include <chrono>
 #include <deque>
 
 #include "core/block_pool.h"
 #include "net/reactor.h"
+#include "net/timers.h"
 
 namespace postern {
+
+inline constexpr Duration kMemoryPause = std::chrono::milliseconds(100);
 
 class BlockBorrower {
  public:
@@ -23,15 +28,21 @@ class BlockBorrower {
 class BlockLender final : public TurnHook {
  public:
   BlockLender(Reactor& reactor, size_t block_count_max) : reactor_(reactor), pool_(block_count_max) {
+    ask_again_.owner = this;
+    ask_again_.fire = [](Timer& timer) { static_cast<BlockLender*>(timer.owner)->pool_.AskAgain(); };
     reactor_.AddHook(*this);
   }
-  ~BlockLender() override { reactor_.RemoveHook(*this); }
+  ~BlockLender() override {
+    reactor_.timers().Disarm(ask_again_);
+    reactor_.RemoveHook(*this);
+  }
 
   // Null when none is free, or when others wait already: then `borrower` waits behind them.
   Block* TryTake(BlockBorrower& borrower) {
     if (waiting_.empty() || serving_) {
       if (Block* block = pool_.TryTake(); block != nullptr) return block;
     }
+    if (pool_.refused()) reactor_.timers().Arm(ask_again_, reactor_.now() + kMemoryPause);
     waiting_.push_back(&borrower);
     return nullptr;
   }
@@ -49,7 +60,7 @@ class BlockLender final : public TurnHook {
     }
     serving_ = false;
   }
-  bool HasWork() const override { return !waiting_.empty() && pool_.lent_count() < pool_.count_max(); }
+  bool HasWork() const override { return !waiting_.empty() && pool_.may_take(); }
 
   const BlockPool& pool() const { return pool_; }
 
@@ -57,6 +68,7 @@ class BlockLender final : public TurnHook {
   Reactor& reactor_;
   BlockPool pool_;
   std::deque<BlockBorrower*> waiting_;
+  Timer ask_again_;
   bool serving_ = false;  // a borrower whose turn it is passes those behind it
 };
 

@@ -35,6 +35,7 @@ void MailboxWriter::Run(const std::atomic<bool>& stop) {
 }
 
 size_t MailboxWriter::RunOnce() {
+  const StepCount::Scope step(steps_);
   std::vector<MailboxJob*> jobs;
   std::vector<Written> batch;
   MailboxJob* job = nullptr;

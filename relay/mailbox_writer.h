@@ -24,6 +24,7 @@
 #include "core/bounded_queue.h"
 #include "core/doorbell.h"
 #include "core/message.h"
+#include "core/step_count.h"
 #include "relay/message_body.h"
 #include "store/maildir.h"
 
@@ -73,6 +74,8 @@ class MailboxWriter {
   std::unique_ptr<MailboxJob> TryTakeDone();
   bool HasDone() const { return !done_.LooksEmpty(); }
   void Wake() { bell_.Wake(); }
+  // Any thread. A step is a RunOnce().
+  const StepCount& steps() const { return steps_; }
 
   // The writer's thread. Delivers a batch; how many jobs that were.
   size_t RunOnce();
@@ -104,6 +107,7 @@ class MailboxWriter {
   BoundedQueue<MailboxJob*> done_;
   Wakeable& relay_;
   ThreadDoorbell bell_;
+  StepCount steps_;
   absl::flat_hash_map<std::string, std::unique_ptr<Maildir>> maildirs_;  // open ones, by path
 };
 

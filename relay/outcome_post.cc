@@ -21,7 +21,9 @@ void OutcomePost::Send(Handoff& handoff) {
 }
 
 void OutcomePost::SendAgain() {
-  if (unsent_.empty() || clock_.Wall() < resend_at_) return;
+  const WallTime now = clock_.Wall();
+  // A longer pause than ours is a clock that was set back.
+  if (unsent_.empty() || (now < resend_at_ && resend_at_ < now + 2 * kNoRoomPause)) return;
   while (!unsent_.empty() && away_count_ < count_max_ && store_.TryPush(*unsent_.front())) {
     ++away_count_;
     unsent_.pop_front();
@@ -48,7 +50,8 @@ void OutcomePost::TakeReceipts() {
 
 std::optional<WallTime> OutcomePost::next_turn() const {
   if (unsent_.empty() || away_count_ == count_max_) return std::nullopt;  // in the second case a receipt will wake us
-  return std::max(resend_at_, clock_.Wall() + kFullQueuePause);
+  const WallTime now = clock_.Wall();
+  return std::clamp(resend_at_, now + kFullQueuePause, now + kNoRoomPause);
 }
 
 }  // namespace postern

@@ -30,7 +30,8 @@ QueueRounds::QueueRounds(MailStore& store, const DestinationBook& book, const Ro
 std::vector<QueueRounds::Finding> QueueRounds::Step(WallTime now) {
   std::vector<Finding> findings;
   if (!under_way_) {
-    if (now < begins_at_) return findings;
+    // A longer pause than ours is a clock that was set back.
+    if (now < begins_at_ && begins_at_ <= now + pause_) return findings;
     under_way_ = true;
     cursor_ = 0;
     // Destinations that appear from here on are used, although this round may not see them.

@@ -13,6 +13,8 @@ namespace {
 constexpr size_t kFoldRecordsPerTurn = 2000;
 // Outcomes on their way to the log, of all attempts and wishes; the gateway has places with the writers for them.
 constexpr size_t kOutcomesAwayMax = 256;
+// Less is a clock that is being adjusted little by little.
+constexpr Duration kClockStepMin = std::chrono::seconds(1);
 constexpr uint32_t kInlineAttemptCountMax = 64;  // of a destination that needs neither a connection nor a mailbox
 
 }  // namespace
@@ -53,10 +55,12 @@ Relay::Relay(RelayOptions options, const RouteTable& routes, MailStore& store, C
       operations_(store, post_, clock, *this),
       rounds_(store, book_, routes, options_.retry),
       reporter_(options_.reports, store, ids, *this, clock, self) {
+  WatchClock();
   for (uint32_t i = 0; i < book_.count(); ++i) OpenDestination(i);
 }
 
 bool Relay::Turn() {
+  WatchClock();
   TakeMailboxJobs();
   post_.TakeReceipts();
   reporter_.Turn();
@@ -79,6 +83,15 @@ bool Relay::Turn() {
     more |= StartAttempts();
   }
   return more;
+}
+
+// A retry waits for a time to pass, not for an hour to be told: whoever sets the clock back by a year, or corrects one
+// that ran ahead, must not have mail wait for it. Set forward it makes mail due early, which harms nobody.
+void Relay::WatchClock() {
+  const int64_t ahead_us = clock_.Wall().us - clock_.Monotonic().ns / 1000;
+  const std::chrono::microseconds set_back(clock_ahead_us_ - ahead_us);
+  if (set_back >= kClockStepMin) scheduler_.HandleClockSetBack(set_back);
+  clock_ahead_us_ = ahead_us;
 }
 
 std::optional<WallTime> Relay::next_turn() const {

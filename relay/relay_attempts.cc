@@ -97,11 +97,13 @@ Attempt* Relay::MakeAttempt(MessageId message, uint32_t destination, Occasion oc
   for (uint32_t i = 0; i < queued->recipients.size(); ++i) {
     const QueuedRecipient& status = queued->recipients[i];
     if (status.destination != destination || !Tries(status)) continue;
-    if (occasion != Occasion::kDue || status.next_attempt <= now) {
+    // What was noted before the clock was set back is due by the clock of that time.
+    const WallTime due = status.next_attempt + -scheduler_.set_back();
+    if (occasion != Occasion::kDue || due <= now) {
       attempt->indices.push_back(i);
       attempt->before.push_back(status);
     } else {
-      later = std::min(later, status.next_attempt);
+      later = std::min(later, due);
     }
   }
   attempt->next_attempt = later;

@@ -48,19 +48,20 @@ bool Scheduler::Unused(DestinationIndex destination) const {
 
 void Scheduler::Add(DestinationIndex destination, MessageId message, WallTime due) {
   ++At(destination).waiting_count;
-  waiting_.push({.due = due, .message = message, .destination = destination});
+  waiting_.push({.due = Inside(due), .message = message, .destination = destination});
 }
 
 void Scheduler::AddForced(DestinationIndex destination, MessageId message, WallTime now) {
   Destination& d = At(destination);
   lines_.PushFront(d.ready, {.message = message, .forced = true});
-  if (d.wake_at > now) Wake(destination);
+  if (d.wake_at > Inside(now)) Wake(destination);
   JoinTurn(destination);
 }
 
 void Scheduler::ProbeNow(DestinationIndex destination) { Wake(destination); }
 
 void Scheduler::Advance(WallTime now) {
+  now = Inside(now);
   while (!waiting_.empty() && waiting_.top().due <= now) {
     const Waiting due = waiting_.top();
     waiting_.pop();
@@ -98,11 +99,12 @@ void Scheduler::DropAttempt(DestinationIndex destination) {
 void Scheduler::PutBack(const Start& start, WallTime not_before) {
   Destination& d = At(start.destination);
   lines_.PushFront(d.ready, {.message = start.message, .forced = start.forced});
-  if (not_before > d.wake_at) Sleep(start.destination, not_before);
+  if (Inside(not_before) > d.wake_at) Sleep(start.destination, Inside(not_before));
   DropAttempt(start.destination);
 }
 
 void Scheduler::FinishAttempt(DestinationIndex destination, Finish finish, WallTime now) {
+  now = Inside(now);
   Destination& d = At(destination);
   switch (finish) {
     case Finish::kAnswered:
@@ -128,7 +130,7 @@ std::optional<WallTime> Scheduler::next_due() const {
   std::optional<WallTime> due;
   if (!waiting_.empty()) due = waiting_.top().due;
   if (!asleep_.empty() && (!due.has_value() || asleep_.begin()->first < *due)) due = asleep_.begin()->first;
-  return due;
+  return due.has_value() ? std::optional(Outside(*due)) : std::nullopt;
 }
 
 Scheduler::View Scheduler::view(DestinationIndex destination) const {
@@ -137,7 +139,7 @@ Scheduler::View Scheduler::view(DestinationIndex destination) const {
           .ready_count = d.ready.count,
           .active_count = d.active_count,
           .failure_count = d.failure_count,
-          .probe_at = d.failure_count == 0 ? WallTime{} : d.wake_at};
+          .probe_at = d.failure_count == 0 || d.wake_at == WallTime{} ? WallTime{} : Outside(d.wake_at)};
 }
 
 void Scheduler::JoinTurn(DestinationIndex destination) {

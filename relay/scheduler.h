@@ -16,6 +16,7 @@
 #ifndef POSTERN_RELAY_SCHEDULER_H_
 #define POSTERN_RELAY_SCHEDULER_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -59,6 +60,13 @@ class Scheduler {
   // A destination that is down or pauses may be tried now: by one message, its first. What that says of it does not
   // make the pause longer that was planned.
   void ProbeNow(DestinationIndex destination);
+
+  // The wall clock was set back by so much: what waits is due after the same time as before, not so much later.
+  void HandleClockSetBack(Duration by) {
+    set_back_us_ += std::chrono::duration_cast<std::chrono::microseconds>(by).count();
+  }
+  // All of these together. A time that was noted before may be so much too late.
+  Duration set_back() const { return std::chrono::microseconds(set_back_us_); }
 
   // Lets in what is due, and wakes destinations whose probe or pause is over.
   void Advance(WallTime now);
@@ -123,11 +131,16 @@ class Scheduler {
     bool MayStart() const;
   };
 
+  // All times inside are those of a clock that is never set back.
+  WallTime Inside(WallTime time) const { return {time.us + set_back_us_}; }
+  WallTime Outside(WallTime time) const { return {time.us - set_back_us_}; }
+
   Destination& At(DestinationIndex destination);
   void JoinTurn(DestinationIndex destination);
   void Sleep(DestinationIndex destination, WallTime until);
   void Wake(DestinationIndex destination);
 
+  int64_t set_back_us_ = 0;
   std::vector<Destination> destinations_;
   std::vector<DestinationIndex> free_destinations_;
   std::priority_queue<Waiting, std::vector<Waiting>, std::greater<>> waiting_;

@@ -167,14 +167,15 @@ absl::Status SegmentLog::StartHead(uint64_t size) {
                                   [&](const Segment& s) { return size + kRecordHeaderSize <= s.size; });
   if (spare == spares_.end()) return absl::ResourceExhaustedError("no spare segment");
   const Segment segment{next_segment_, spare->size, spare->written};
+  // First, since a process that has no descriptor left for it has changed nothing yet: that passes.
+  absl::StatusOr<std::unique_ptr<File>> file = directory_.OpenForWrite(SpareName(spare->number));
+  if (!file.ok()) return file.status();
   if (absl::Status status = directory_.Rename(SpareName(spare->number), SegmentName(segment.number)); !status.ok()) {
     return Fail(status);
   }
   spares_.erase(spare);
   // Nothing may be written under a name that a crash could still take back.
   if (absl::Status status = directory_.Sync(); !status.ok()) return Fail(status);
-  absl::StatusOr<std::unique_ptr<File>> file = directory_.OpenForWrite(SegmentName(segment.number));
-  if (!file.ok()) return Fail(file.status());
   head_ = std::make_unique<SegmentWriter>(*std::move(file), segment.number, segment.size, segment.written);
   head_spoilt_ = false;
   segments_.push_back(segment);

@@ -44,6 +44,7 @@ void StoreWriter::Run(const std::atomic<bool>& stop) {
 }
 
 size_t StoreWriter::RunOnce() {
+  const StepCount::Scope step(steps_);
   batch_.clear();
   no_room_ = false;
   sync_needed_ = false;

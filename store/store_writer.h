@@ -20,6 +20,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "core/doorbell.h"
 #include "core/handoff.h"
+#include "core/step_count.h"
 #include "store/log_reader.h"
 #include "store/segment_log.h"
 #include "store/spool_queue.h"
@@ -66,6 +67,8 @@ class StoreWriter {
   bool full() const { return full_.load(std::memory_order_relaxed); }
   // Everything before it is on stable storage.
   Frontier durable() const { return log_.durable(); }
+  // A step is a RunOnce(): for who wants to know whether the disk still answers.
+  const StepCount& steps() const { return steps_; }
   uint64_t sync_count() const { return sync_count_.load(std::memory_order_relaxed); }
   uint64_t record_count() const { return record_count_.load(std::memory_order_relaxed); }
   size_t places() const { return queue_.places(); }
@@ -141,6 +144,7 @@ class StoreWriter {
   std::atomic<uint64_t> read_{0};  // packed
   std::atomic<bool> poisoned_{false};
   std::atomic<bool> full_{false};
+  StepCount steps_;
   std::atomic<uint64_t> sync_count_{0};
   std::atomic<uint64_t> record_count_{0};
 };

@@ -53,6 +53,22 @@ TEST_F(RelayTest, NothingIsTriedAgainBeforeItsOutcomeWasReadBack) {
   EXPECT_EQ(courier_.started.size(), 1u);
 }
 
+TEST_F(RelayTest, WhatWaitsIsTriedAfterItsIntervalAlthoughTheClockIsSetBack) {
+  Accept({"y@away.example"});
+  Settle();
+  courier_.Answer(Fate::kDeferred, 450);
+  Settle();
+  clock_.wall = clock_.wall + -hours(10);
+  clock_.set_back_us = std::chrono::microseconds(hours(10)).count();
+  Settle();
+  EXPECT_TRUE(courier_.started.empty());
+  ASSERT_TRUE(relay_->next_turn().has_value());
+  EXPECT_LT(*relay_->next_turn(), clock_.wall + minutes(17)) << "the first interval is a quarter of an hour";
+  clock_.wall = clock_.wall + minutes(17);
+  Settle();
+  EXPECT_EQ(courier_.started.size(), 1u);
+}
+
 TEST_F(RelayTest, WhileALogCannotBeReadOnNothingOfItIsTriedAgain) {
   Accept({"y@away.example"});
   Settle();

@@ -21,9 +21,10 @@ namespace postern {
 
 class StillClock final : public Clock {
  public:
-  MonotonicTime Monotonic() const override { return {wall.us * 1000}; }
+  MonotonicTime Monotonic() const override { return {(wall.us + set_back_us) * 1000}; }
   WallTime Wall() const override { return wall; }
   WallTime wall{1'700'000'000'000'000};
+  int64_t set_back_us = 0;  // how much somebody has set the wall clock back
 };
 
 class Nobody final : public Wakeable {

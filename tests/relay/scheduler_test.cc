@@ -67,6 +67,27 @@ TEST_F(SchedulerTest, GivesWhatIsDueInOrder) {
   EXPECT_FALSE(scheduler_.next_due().has_value());
 }
 
+TEST_F(SchedulerTest, AClockThatIsSetBackMovesNothing) {
+  const DestinationIndex proven = AddProven(1);
+  const DestinationIndex dead = scheduler_.AddDestination(policy_, 1);
+  scheduler_.Add(dead, Message(1), kNow);
+  EXPECT_EQ(Take(), "1:1");
+  scheduler_.FinishAttempt(dead, Finish::kUnreachable, kNow);  // probed in a quarter of an hour, a tenth more or less
+  scheduler_.Add(dead, Message(2), kNow);
+  scheduler_.Add(proven, Message(3), kNow + minutes(10));
+  scheduler_.HandleClockSetBack(hours(5));
+  const WallTime now = kNow + -hours(5);
+  EXPECT_EQ(Take(now), "");
+  EXPECT_EQ(scheduler_.next_due(), now + minutes(10));
+  EXPECT_EQ(Take(now + minutes(10)), "0:3");
+  EXPECT_LE(scheduler_.view(dead).probe_at, now + minutes(17));
+  scheduler_.Add(proven, Message(4), now + minutes(30));  // by the new clock
+  scheduler_.FinishAttempt(proven, Finish::kAnswered, now + minutes(10));
+  EXPECT_EQ(Take(now + minutes(17)), "1:2");
+  EXPECT_EQ(Take(now + minutes(29)), "");
+  EXPECT_EQ(Take(now + minutes(30)), "0:4");
+}
+
 TEST_F(SchedulerTest, DestinationsTakeTurnsHoweverLongTheirLines) {
   for (int i = 0; i < 3; ++i) AddProven(10);
   for (uint64_t i = 0; i < 5; ++i) scheduler_.Add(0, Message(i), kNow);
