@@ -25,7 +25,8 @@ std::vector<std::string> DoubtsOf(const std::string& path, const FileSystemInfo&
   if (info.barriers == false && info.write_cache != WriteCache::kNone) {
     doubts.push_back(absl::StrCat(path, ": barriers are off on ", info.device,
                                   ": a sync does not empty the device's write cache, and a power cut may lose mail "
-                                  "that was accepted; mount it without nobarrier, or turn the cache off"));
+                                  "that was accepted; turn them on (mount it without nobarrier; on Windows, with "
+                                  "write-cache buffer flushing), or turn the cache off"));
   }
   return doubts;
 }
