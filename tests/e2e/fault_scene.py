@@ -23,7 +23,7 @@ from gateway import Gateway, wait_until
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "bench/ledger"))
 
-from book import HEADER, Book  # noqa: E402
+from book import Book  # noqa: E402
 from maildir import Maildirs  # noqa: E402
 
 LOG = "/store/0/segment-"
@@ -35,7 +35,7 @@ def message(name, chance):
     """Mostly small, one in twelve of several fragments."""
     size = chance.randrange(70_000, 200_000) if chance.randrange(12) == 0 else chance.randrange(4_000)
     text = chance.randbytes(size // 2).hex().encode()
-    return b"".join([HEADER, name.encode(), b"\r\nSubject: fault\r\n\r\n",
+    return b"".join([b"X-Ledger: ", name.encode(), b"\r\nSubject: fault\r\n\r\n",
                      *(text[i:i + 76] + b"\r\n" for i in range(0, len(text), 76))])
 
 
