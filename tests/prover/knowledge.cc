@@ -27,11 +27,6 @@ void Knowledge::AcknowledgeMark(uint64_t number, uint32_t recipient, Marks marks
   messages_[number].recipients[recipient] = {.known = marks, .maybe = {}};
 }
 
-void Knowledge::Damage(uint64_t number) {
-  messages_[number].damaged = true;
-  ++damage_count_max_;
-}
-
 std::string Knowledge::Check(const Found& found) const {
   if (!found.error.empty()) return found.error;
   if (found.damage_count > damage_count_max_)
@@ -80,13 +75,16 @@ std::string Knowledge::CheckFiles(const Found& found) const {
   for (const auto& [path, mailed] : mailed_) {
     if (mailed.acknowledged && !found.mailed.contains(path)) return absl::StrCat(path, " was delivered, and is lost");
   }
-  for (const auto* copies : {&copies_, &found.copies}) {
-    for (const auto& [path, bytes] : *copies) {
-      const auto it = found.quarantined.find(path);
-      if (it == found.quarantined.end() || it->second != bytes) {
-        return absl::StrCat(path, " was said to hold damaged bytes, and does not");
-      }
-    }
+  const auto is_copied = [&](const std::string& path, const std::string& bytes) {
+    const auto it = found.quarantined.find(path);
+    return it != found.quarantined.end() && it->second == bytes;
+  };
+  for (const auto& [path, bytes] : copies_) {
+    if (!is_copied(path, bytes)) return absl::StrCat(path, " was said to hold damaged bytes, and does not");
+  }
+  for (const auto& [path, bytes] : found.copies) {
+    // A copy that is known is of what was there before anybody mended it.
+    if (!copies_.contains(path) && !is_copied(path, bytes)) return absl::StrCat(path, " is no copy of what is damaged");
   }
   return "";
 }

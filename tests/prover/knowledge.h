@@ -66,7 +66,9 @@ class Knowledge {
   void OfferMailed(const std::string& path, std::string bytes) { mailed_[path].bytes = std::move(bytes); }
   void AcknowledgeMailed(const std::string& path) { mailed_[path].acknowledged = true; }
   // Somebody has damaged the record of a message, by other means than a crash.
-  void Damage(uint64_t number);
+  void Damage(uint64_t number) { messages_[number].damaged = true; }
+  // So much may be told as damaged.
+  void AllowDamage(uint64_t count_max) { damage_count_max_ = count_max; }
 
   // What is wrong with `found`, the first thing; empty when nothing is.
   std::string Check(const Found& found) const;

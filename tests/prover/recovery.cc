@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "store/log_repair.h"
 #include "tests/store/store_fixture.h"
 
 namespace postern {
@@ -68,6 +69,14 @@ Found RecoveredStore::Look() {
     if (path.starts_with(kQuarantine)) found.quarantined[path] = *image.contents.at(node);
   }
   return found;
+}
+
+absl::Status Repair(RecordingDisk& disk) {
+  const absl::StatusOr<std::unique_ptr<Directory>> log = disk.Open(std::string(kLog));
+  if (!log.ok()) return log.status();
+  const absl::StatusOr<std::unique_ptr<Directory>> quarantine = disk.Open(std::string(kQuarantine));
+  if (!quarantine.ok()) return quarantine.status();
+  return RepairLog(**log, **quarantine).status();
 }
 
 Found Recover(RecordingDisk& disk, const SegmentLogOptions& options) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "store/log_reader.h"
 #include "store/queue_index.h"
@@ -42,6 +43,9 @@ class RecoveredStore {
   std::unique_ptr<LogReader> reader_;
   QueueIndex index_;
 };
+
+// Sets aside what is damaged in the log, as `postern fsck --repair` does.
+absl::Status Repair(RecordingDisk& disk);
 
 // What a recovery of the disk finds, its failure included. `options` of the log.
 Found Recover(RecordingDisk& disk, const SegmentLogOptions& options);

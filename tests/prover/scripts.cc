@@ -213,6 +213,7 @@ Workload MakeDamaged() {
   }
   Knowledge known = before.history().now;
   known.Damage(damaged);
+  known.AllowDamage(1);
   return Workload(kScriptOptions, std::move(image), std::move(known), before.history().last_number);
 }
 
@@ -251,6 +252,36 @@ std::vector<Case> PutsNamesRight() {
   return Only(workload);
 }
 
+// What is damaged is set aside, and a segment that is there twice is there once. Then the log is as any.
+std::vector<Case> MendsALog() {
+  std::vector<Case> cases;
+  Workload damaged = MakeDamaged();
+  damaged.Begin();
+  damaged.Mend();
+  damaged.Begin().Receive({100});
+  cases.push_back(damaged.Take());
+
+  Workload before(kScriptOptions);
+  Life& life = before.Begin();
+  for (int i = 0; i < 3; ++i) {
+    life.Receive({1300});
+    life.Commit();
+  }
+  DiskImage image = before.disk().image();
+  const NodeNumber copy = image.NextNode();
+  const auto first = image.names.lower_bound("log/segment");
+  image.contents[copy] = image.contents.at(first->second);
+  // Between the second and the third, whose numbers leave room.
+  image.names["log/" + SegmentName(*ParseSegmentName(std::next(first)->first.substr(4)) + 1)] = copy;
+  Knowledge known = before.history().now;
+  known.AllowDamage(4);
+  Workload doubled(kScriptOptions, std::move(image), std::move(known), before.history().last_number);
+  doubled.Mend();
+  doubled.Begin().Receive({100});
+  cases.push_back(doubled.Take());
+  return cases;
+}
+
 // Into two mailboxes that are made for it; killed at every step, and delivered again by the next process.
 std::vector<Case> FillsMailboxes() {
   std::vector<Case> cases;
@@ -286,6 +317,7 @@ constexpr std::array kScripts = {
     Script{"ends cleanly", EndsCleanly},
     Script{"sets damage aside", SetsDamageAside},
     Script{"puts names right", PutsNamesRight},
+    Script{"mends a log", MendsALog},
     Script{"fills mailboxes", FillsMailboxes},
 };
 

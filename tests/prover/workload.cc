@@ -89,6 +89,13 @@ Life& Workload::Begin(uint64_t step_count_max) {
   return *life_;
 }
 
+void Workload::Mend() {
+  life_.reset();
+  disk_.Restart();
+  if (absl::Status status = Repair(disk_); !status.ok()) history_.Fail(std::string(status.message()));
+  history_.Learn(disk_.trace().size(), [](Knowledge& known) { known.AllowDamage(0); });
+}
+
 Case Workload::Take() { return {.start = start_, .known = known_, .trace = disk_.trace(), .history = history_}; }
 
 std::string ForEachOfSeed(

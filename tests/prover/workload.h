@@ -31,6 +31,8 @@ class Workload {
   // The process that was here is dead, and what it had written is there; the next one recovers. It dies too after so
   // many steps.
   Life& Begin(uint64_t step_count_max = UINT64_MAX);
+  // No process is there, and somebody mends the log: from here on nothing of it is damaged.
+  void Mend();
   // What has happened so far; the workload is at its end.
   Case Take();
 
