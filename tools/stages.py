@@ -24,6 +24,8 @@ CACHE = ROOT / ".cache"
 FUZZ_SECONDS = 20
 UNSANITIZED = "fuzz,e2e,bench,exclusive,no_sanitizer"
 E2E_SECONDS_MAX = 25 * 60
+SOAK_MINUTES = 2
+SOAK_SETTLE_SECONDS_MAX = 6 * 60
 WINDOWS_SECONDS_MAX = 15 * 60
 AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "--preserve-env"]
 WINE_PREFIX = pathlib.Path(os.environ.get("WINEPREFIX", CACHE / "wine"))
@@ -170,6 +172,14 @@ def python_tests(name, folder, tools, seconds_max):
     yield name, max(int(ran[-1]) - failed - counts.get("skipped", 0), 0), failed, log
 
 
+def soak():
+    """Under the ledger: load, faults, kills, hostile peers; nothing acknowledged lost, memory and descriptors flat."""
+    programs = build(["//gateway:postern", "//tests/faults:libfault_shim.so"], "release")
+    code, log = run("tools/soak", SOAK_MINUTES, "--postern", programs["//gateway:postern"],
+                    "--shim", programs["//tests/faults:libfault_shim.so"], seconds_max=SOAK_MINUTES * 60 + SOAK_SETTLE_SECONDS_MAX)
+    yield "tools/soak", code == 0, code != 0, log
+
+
 def windows():
     """Unit tests and postern.exe under wine, each in a prefix of the user who runs it: wine takes no other's."""
     start_wine(WINE_PREFIX)
@@ -201,6 +211,7 @@ STAGES = {
     "fuzzing": fuzz,
     "benchmarks": lambda: itertools.chain(bench(), instructions()),
     "end to end": end_to_end,
+    "soak": soak,
     "Windows, under wine": windows,
 }
 

@@ -105,10 +105,7 @@ class Conversation(socketserver.StreamRequestHandler):
     wbufsize = -1  # one write a flush, not one a reply
 
     def handle(self):
-        try:
-            self.converse()
-        except OSError:
-            pass
+        self.converse()
 
     def say(self, text):
         self.wfile.write(text.encode() + b"\r\n")
@@ -176,6 +173,11 @@ class Server(socketserver.ThreadingTCPServer):
         self._chance = random.Random(seed)
         self._journal = os.open(journal, os.O_WRONLY | os.O_APPEND)
         super().__init__(("127.0.0.1", port), Conversation)
+
+    def handle_error(self, request, client_address):
+        """A peer that was killed is what this server is for; anything else is our own mistake, and told."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
     def defers(self):
         return self._chance.random() < self._defer

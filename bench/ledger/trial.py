@@ -40,6 +40,7 @@ class Trial:
         self.book = Book()
         self.clients = []
         self.done = collections.Counter()  # what was done to it, by name
+        self._seen = collections.Counter()
         self.hop = Sink(self.book, e2e.free_port(), defer=DEFER, seed=seed)
         self.lmtp = Sink(self.book, e2e.free_port(), defer=DEFER, seed=seed, lmtp=True)
         self.gateway = e2e.Gateway(**({"environment": environment} if environment else {}))
@@ -81,6 +82,12 @@ class Trial:
             self.gateway.start(seconds=60)
         except AssertionError as error:
             raise SystemExit(str(error)[-3000:]) from None  # with the end of its log
+
+    def new_events(self, number):
+        """The lines of an event since this was asked last."""
+        lines = self.gateway.events(number)
+        seen, self._seen[number] = self._seen[number], len(lines)
+        return lines[seen:]
 
     def settle(self):
         """Ends the load and waits until the queue is empty; what then has not arrived never will."""
