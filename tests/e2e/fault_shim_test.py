@@ -10,6 +10,7 @@ import time
 import unittest
 
 from faults import Faults
+from gateway import wait_until
 
 # Makes each call by the C library's name, as the gateway does, and prints its result: -1 becomes the name of the error.
 CALLER = """
@@ -135,8 +136,8 @@ class Shim(unittest.TestCase):
         rule = self.faults.stall("sync")
         self.process.stdin.write("c.fsync(fd)\n")
         self.process.stdin.flush()
-        time.sleep(0.2)
-        self.assertEqual(rule.hits, 1)
+        wait_until(lambda: rule.hits == 1)
+        time.sleep(0.1)
         self.assertEqual(select.select([self.process.stdout], [], [], 0), ([], [], []), "the call has not come back")
         rule.lift()
         self.assertEqual(self.process.stdout.readline(), "0\n")

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -190,6 +191,17 @@ ssize_t Get(Calls kind, int fd, void* bytes, size_t size, Make make) {
   return -1;
 }
 
+// By how much this thread's clock was ahead when it was told the time last.
+thread_local int64_t wall_shift = 0;
+thread_local int64_t monotonic_shift = 0;
+
+timespec Shifted(timespec time, int64_t by_ns) {
+  const int64_t ns = time.tv_nsec + by_ns % 1'000'000'000;
+  time.tv_sec += by_ns / 1'000'000'000 + (ns >= 1'000'000'000) - (ns < 0);
+  time.tv_nsec = (ns + 1'000'000'000) % 1'000'000'000;
+  return time;
+}
+
 }  // namespace
 }  // namespace postern::faults
 
@@ -323,12 +335,15 @@ void* mmap(void* address, size_t size, int protection, int flags, int fd, off_t 
 int clock_gettime(clockid_t clock, timespec* time) noexcept {
   static const auto next = Next(&clock_gettime, "clock_gettime");
   const int result = next(clock, time);
-  if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return result;
-  const int64_t shift = Judge({.kind = clock == CLOCK_REALTIME ? kWallClock : kMonotonicClock}).shift;
-  const int64_t ns = time->tv_nsec + shift % 1'000'000'000;
-  time->tv_sec += shift / 1'000'000'000 + (ns >= 1'000'000'000) - (ns < 0);
-  time->tv_nsec = (ns + 1'000'000'000) % 1'000'000'000;
+  if (clock == CLOCK_REALTIME) *time = Shifted(*time, wall_shift = Judge({.kind = kWallClock}).shift);
+  if (clock == CLOCK_MONOTONIC) *time = Shifted(*time, monotonic_shift = Judge({.kind = kMonotonicClock}).shift);
   return result;
+}
+// The kernel knows nothing of the shift of the clock by which this moment was worked out.
+int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock, const timespec* until) {
+  static const auto next = Next(&pthread_cond_clockwait, "pthread_cond_clockwait");
+  const timespec moment = Shifted(*until, clock == CLOCK_REALTIME ? -wall_shift : -monotonic_shift);
+  return next(condition, mutex, clock, &moment);
 }
 
 }  // extern "C"
