@@ -94,7 +94,7 @@ class Trial:
         for clients in self.clients:
             clients.stop()
         end = time.monotonic() + SETTLE_SECONDS_MAX
-        while self.gateway.queued():
+        while self.gateway.destinations():
             if time.monotonic() > end:
                 break  # the verdict tells what is missing
             time.sleep(0.2)
