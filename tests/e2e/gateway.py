@@ -22,7 +22,7 @@ import smtp
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
 TOOLS = pathlib.Path(os.environ.get("POSTERN_TOOLS", REPOSITORY / ".cache"))  # tools/setup --test fills it
-POSTERN = os.environ.get("POSTERN", str(REPOSITORY / "bazel-bin/gateway/postern"))
+POSTERN = os.environ.get("POSTERN", str(REPOSITORY / ".cache/bazel-bin/gateway/postern"))
 
 EX_USAGE, EX_UNAVAILABLE, EX_CONFIG = 64, 69, 78  # sysexits.h
 
