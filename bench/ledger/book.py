@@ -35,6 +35,7 @@ class Entry:
     digest: bytes
     offered: tuple  # the recipients for whom it may arrive
     promised: tuple = ()  # those for whom it must, since there was a 250
+    reply: str = ""  # that 250, with the id by which the server knows the message
     arrived: dict = dataclasses.field(default_factory=dict)  # recipient: how often
 
 
@@ -82,11 +83,12 @@ class Book:
         with self._lock:
             self._entries[name] = Entry(digest(message), tuple(recipients))
 
-    def acknowledge(self, name, recipients):
+    def acknowledge(self, name, recipients, reply=""):
         """Its last reply was 250: from now on it must arrive, at those whose RCPT was taken, and at no other."""
         with self._lock:
             entry = self._entries[name]
             entry.offered = entry.promised = tuple(recipients)
+            entry.reply = reply
             self.acknowledged_count += len(entry.promised)
             self._owed += sum(r not in entry.arrived for r in entry.promised)
 
@@ -132,7 +134,8 @@ class Book:
             for name, entry in self._entries.items():
                 verdict.offered += len(entry.offered)
                 verdict.acknowledged += len(entry.promised)
-                verdict.lost += [(name, r) for r in entry.promised if r not in entry.arrived]
+                missing = [r for r in entry.promised if r not in entry.arrived]
+                verdict.lost += [(name, f"{r} ({entry.reply})" if entry.reply else r) for r in missing]
                 verdict.arrived += sum(r in entry.arrived for r in entry.promised)
                 verdict.unanswered += sum(r not in entry.promised for r in entry.arrived)
                 verdict.duplicates += sum(entry.arrived.values()) - len(entry.arrived)

@@ -192,7 +192,7 @@ class Clients:
             if refusal:
                 break
         if end and not refusal:
-            self._book.acknowledge(name, taken)
+            self._book.acknowledge(name, taken, end)
         elif end is None or end.startswith("5"):
             self._book.refuse(name)
         return refusal is None
