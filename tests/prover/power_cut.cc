@@ -169,7 +169,8 @@ DiskImage PowerCut::Image(const Outcome& outcome) const {
 std::string PowerCut::Describe(const Outcome& outcome) const {
   std::string text;
   size_t next = 0;
-  for (const auto& [number, node] : nodes_) {
+  for (const auto& entry : nodes_) {
+    const Node& node = entry.second;
     std::string_view called = "a file";  // by its last name
     for (const Name& name : node.names) called = name.path.empty() ? called : name.path;
     const auto tell = [&](size_t count, size_t current, const auto& what) {
@@ -182,9 +183,10 @@ std::string PowerCut::Describe(const Outcome& outcome) const {
     });
     tell(node.sizes.values.size(), node.sizes.current,
          [&](size_t chosen) { return absl::StrCat("has ", node.sizes.values[chosen], " bytes"); });
-    for (const auto& [sector, versions] : node.sectors) {
-      tell(versions.values.size(), versions.current, [&, sector = sector](size_t chosen) {
-        return absl::StrCat("sector ", sector, " is as it was ", versions.current - chosen, " writes ago");
+    for (const auto& sector : node.sectors) {
+      tell(sector.second.values.size(), sector.second.current, [&](size_t chosen) {
+        return absl::StrCat("sector ", sector.first, " holds the bytes of version ", chosen, " of ",
+                            sector.second.values.size());
       });
     }
   }
