@@ -25,6 +25,10 @@ absl::StatusOr<std::unique_ptr<StoreSetup>> StoreSetup::Open(const Config& confi
   for (size_t i = 0; i < *log_count; ++i) {
     if (const absl::Status status = setup->OpenLog(i, **quarantines, places); !status.ok()) return status;
   }
+  // Whoever made these folders may have been killed before their names were on stable storage.
+  for (Directory* folder : {quarantines->get(), setup->root_.get()}) {
+    if (const absl::Status status = folder->Sync(); !status.ok()) return status;
+  }
   return setup;
 }
 

@@ -182,7 +182,15 @@ class PosixDirectory final : public Directory {
   }
 
   absl::StatusOr<std::unique_ptr<Directory>> OpenSubdirectory(const std::string& name) override {
-    return OpenDirectory(PathOf(name));
+    // When it was there already, Sync() makes its name a fact: who opens many folders calls it once.
+    if (mkdirat(fd_, name.c_str(), 0700) == 0) {
+      if (absl::Status status = Sync(); !status.ok()) return status;
+    } else if (errno != EEXIST) {
+      return SystemError("mkdir", PathOf(name), errno);
+    }
+    const int fd = openat(fd_, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return SystemError("open", PathOf(name), errno);
+    return std::make_unique<PosixDirectory>(fd, PathOf(name));
   }
 
   absl::StatusOr<std::unique_ptr<DirectoryLock>> TryLock() override {
@@ -233,21 +241,27 @@ class PosixDirectory final : public Directory {
   const std::string path_;
 };
 
-// mkdir -p, and each new name on stable storage: a store whose folder is lost with the power is lost too.
+// The name of `path` on stable storage. A folder in which we may look up names but not read them has none of ours.
+absl::Status SyncName(const std::string& path) {
+  const size_t last = path.rfind('/');
+  const std::string parent = last == std::string::npos ? "." : last == 0 ? "/" : path.substr(0, last);
+  const int fd = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno == EACCES ? absl::OkStatus() : SystemError("open", parent, errno);
+  const int code = fsync(fd) == 0 ? 0 : errno;
+  ::close(fd);
+  // EINVAL: a file system that has no sync of folders.
+  return code == 0 || code == EINVAL ? absl::OkStatus() : SystemError("fsync", parent, code);
+}
+
+// mkdir -p, and each name on stable storage, also of those that are there: a store whose folder is lost with the power
+// is lost too, and whoever made one of them may have been killed before its sync.
 absl::Status MakeDirectories(const std::string& path) {
   for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const std::string part = path.substr(0, slash);
-    if (mkdir(part.c_str(), 0700) == 0) {
-      const size_t last = part.rfind('/');
-      const std::string parent = last == std::string::npos ? "." : last == 0 ? "/" : part.substr(0, last);
-      const int fd = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-      if (fd < 0) return SystemError("open", parent, errno);
-      const int code = fsync(fd) == 0 ? 0 : errno;
-      ::close(fd);
-      if (code != 0) return SystemError("fsync", parent, code);
-    } else if (errno != EEXIST && errno != EISDIR) {
+    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST && errno != EISDIR) {
       return SystemError("mkdir", part, errno);
     }
+    if (absl::Status status = SyncName(part); !status.ok()) return status;
     if (slash == std::string::npos) return absl::OkStatus();
   }
 }
@@ -256,10 +270,14 @@ absl::Status MakeDirectories(const std::string& path) {
 
 absl::StatusOr<std::unique_ptr<Directory>> OpenDirectory(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0 && errno == ENOENT) {
-    if (absl::Status status = MakeDirectories(path); !status.ok()) return status;
-    fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool is_missing = fd < 0 && errno == ENOENT;
+  if (fd < 0 && !is_missing) return SystemError("open", path, errno);
+  // When it is there, so are the names above it: whoever made it had synced them before.
+  if (absl::Status status = is_missing ? MakeDirectories(path) : SyncName(path); !status.ok()) {
+    if (fd >= 0) ::close(fd);
+    return status;
   }
+  if (is_missing) fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return SystemError("open", path, errno);
   return std::make_unique<PosixDirectory>(fd, path);
 }
