@@ -119,7 +119,7 @@ class Slopes(unittest.TestCase):
 
     def test_leaks(self):
         self.assertFalse(self.judge(lambda i: 50_000 + 100 * i, lambda i: 60), "of memory")
-        self.assertFalse(self.judge(lambda i: 50_000, lambda i: 60 + i // 10), "of descriptors")
+        self.assertFalse(self.judge(lambda i: 50_000, lambda i: 60 + i // 3), "of descriptors")
 
     def test_too_few_samples_are_no_proof(self):
         self.assertFalse(flatness.Watch(1).judge()[0])
