@@ -23,6 +23,7 @@ std::vector<std::string> StartProgram(int /*argc*/, char** /*argv*/) {
   std::vector<std::string> arguments;
   int count = 0;
   wchar_t** const words = CommandLineToArgvW(GetCommandLineW(), &count);
+  arguments.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) arguments.push_back(ToUtf8(words[i]));
   LocalFree(words);
   return arguments;
