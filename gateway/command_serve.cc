@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "gateway/crash_handler.h"
 #include "gateway/event_buffer.h"
 #include "gateway/event_file.h"
 #include "gateway/event_journal.h"
@@ -71,6 +72,7 @@ class Service {
  private:
   int RunUntilStopped() {
     CatchSignals();  // before any thread is started, so that they all leave signals to us
+    InstallCrashHandler();
     if (const int code = FirstClaim(); code != kExitOk) return code;
     CheckDescriptors();
     if (const absl::Status status = BecomeUser(); !status.ok()) return Fail(status);
@@ -82,6 +84,7 @@ class Service {
         .open_directory = OpenDirectory,
         .addresses = MachineAddresses(),
         .seed = std::random_device()(),
+        .watch_crashes = WatchCrashes,
     };
     absl::StatusOr<std::unique_ptr<Gateway>> gateway = Gateway::Open(config_, world, events_, MakeIdentity());
     if (!gateway.ok()) return Fail(gateway.status());

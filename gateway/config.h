@@ -130,6 +130,7 @@ struct Config {
   std::string store_dir() const { return data_dir + "/store"; }
   std::string dead_letter_dir() const { return data_dir + "/dead-letters"; }
   std::string event_dir() const { return data_dir + "/events"; }  // of a service
+  std::string crash_dir() const { return data_dir + "/crashes"; }
   std::string control_socket() const { return data_dir + "/control.sock"; }
 };
 

@@ -11,10 +11,11 @@ namespace postern {
 namespace {
 
 // The names stand for people; the numbers are what monitoring rules look for (imc.md).
-constexpr std::array<std::pair<Event, std::string_view>, 17> kNames = {{
+constexpr std::array<std::pair<Event, std::string_view>, 19> kNames = {{
     {Event::kStarted, "started"},
     {Event::kStopped, "stopped"},
     {Event::kStorage, "storage"},
+    {Event::kDied, "died"},
     {Event::kDeadLetter, "dead-letter"},
     {Event::kReported, "reported"},
     {Event::kAttempted, "attempted"},
@@ -23,6 +24,7 @@ constexpr std::array<std::pair<Event, std::string_view>, 17> kNames = {{
     {Event::kConnectFailed, "connect-failed"},
     {Event::kCorrupt, "corrupt"},
     {Event::kReportFailed, "report-failed"},
+    {Event::kParked, "parked"},
     {Event::kLowDisk, "low-disk"},
     {Event::kLowMemory, "low-memory"},
     {Event::kCannotBind, "cannot-bind"},

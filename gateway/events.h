@@ -22,6 +22,7 @@ enum class Event : uint16_t {
   kStarted = 1000,
   kStopped = 1001,
   kStorage = 1002,     // what the store lies on
+  kDied = 1003,        // the gateway before this one, and what it was at
   kDeadLetter = 1014,  // rerouted: to the dead-letter folder
   kReported = 1015,
   kAttempted = 2001,
@@ -30,6 +31,7 @@ enum class Event : uint16_t {
   kConnectFailed = 3010,
   kCorrupt = 3013,
   kReportFailed = 3014,
+  kParked = 3015,  // a message that the gateway has died of
   kLowDisk = 3018,
   kLowMemory = 3019,
   kCannotBind = 4007,

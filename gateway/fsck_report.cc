@@ -71,6 +71,7 @@ const char* KindText(DamageKind kind) {
     case DamageKind::kBroken: return "broken";
     case DamageKind::kUnreadable: return "unreadable";
     case DamageKind::kCutOff: return "cut-off";
+    case DamageKind::kPassedOver: return "passed-over";
     case DamageKind::kGap: return "gap";
   }
   return "";

@@ -58,8 +58,9 @@ InboundOptions MakeInboundOptions(const Config& config, std::string identity, ui
   return options;
 }
 
-CourierOptions MakeCourierOptions(const Config& config, const World& world) {
+CourierOptions MakeCourierOptions(const Config& config, const World& world, WorkSlot* slot) {
   CourierOptions options;
+  options.slot = slot;
   options.client = {.hostname = config.hostname, .timeouts = config.relay.timeouts};
   options.connect_timeout = config.relay.connect_timeout;
   options.idle_close = config.relay.idle_close;
@@ -73,8 +74,9 @@ DnsOptions MakeDnsOptions(const Config& config) {
       .servers = config.dns.servers, .timeout = config.dns.timeout, .try_count = static_cast<int>(config.dns.tries)};
 }
 
-RelayOptions MakeRelayOptions(const Config& config) {
+RelayOptions MakeRelayOptions(const Config& config, WorkSlot* slot) {
   RelayOptions options;
+  options.slot = slot;
   options.hostname = config.hostname;
   options.retry = config.relay.retry;
   options.attempt_count_max = config.relay.attempts;
@@ -85,7 +87,8 @@ RelayOptions MakeRelayOptions(const Config& config) {
                      .postmaster = config.reports.postmaster,
                      .copy_to = config.reports.copy_to,
                      .copy_for = config.reports.copy_for,
-                     .return_size_max = config.reports.return_size_max};
+                     .return_size_max = config.reports.return_size_max,
+                     .slot = slot};
   return options;
 }
 
@@ -103,14 +106,16 @@ Gateway::Gateway(const Config& config, const World& world, EventLog& events, std
       deliveries_(events),
       report_ids_(0) {}
 
-Gateway::~Gateway() = default;
+Gateway::~Gateway() { world_.watch_crashes(nullptr, nullptr); }
 
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Open(const Config& config, const World& world, EventLog& events,
                                                        std::string identity) {
   auto gateway = std::unique_ptr<Gateway>(new Gateway(config, world, events, std::move(identity)));
   if (absl::Status status = gateway->OpenStore(); !status.ok()) return status;
+  if (absl::Status status = gateway->OpenBlackBox(); !status.ok()) return status;
   if (absl::Status status = gateway->AssembleRelay(); !status.ok()) return status;
   gateway->AssembleDoors();
+  world.watch_crashes(gateway->poison_->box(), nullptr);
   return gateway;
 }
 
@@ -127,6 +132,21 @@ absl::Status Gateway::OpenStore() {
   return JudgeStorage(storage, config_.store.durability);
 }
 
+absl::Status Gateway::OpenBlackBox() {
+  absl::StatusOr<std::unique_ptr<Directory>> crashes = world_.open_directory(config_.crash_dir());
+  if (!crashes.ok()) return crashes.status();
+  poison_ = std::make_unique<PoisonWatch>(*std::move(crashes), events_, kVersion, world_.clock);
+  poison_->TellDeath();
+  relay_slot_ = poison_->TakeSlot("relay");
+  mailbox_slot_ = poison_->TakeSlot("mailbox-writer");
+  for (size_t i = 0; i < writer_count(); ++i) {
+    writer_slots_.push_back(poison_->TakeSlot(absl::StrCat("store-writer ", i)));
+    writer(i).set_slot(writer_slots_.back());
+  }
+  world_.watch_crashes(poison_->box(), relay_slot_);
+  return absl::OkStatus();
+}
+
 absl::Status Gateway::AssembleRelay() {
   absl::StatusOr<RouteTable> routes = RouteTable::Create(config_.routes);
   if (!routes.ok()) return routes.status();
@@ -135,20 +155,22 @@ absl::Status Gateway::AssembleRelay() {
     writer(i).set_follower(&relay_reactor_);
     CHECK(writer(i).TryReserve(kRelayPlaces));
   }
-  mail_store_ = std::make_unique<LogMailStore>(store_->logs(), relay_reactor_);
+  mail_store_ = std::make_unique<LogMailStore>(store_->logs(), relay_reactor_, relay_slot_);
+  poison_->PassOver(*mail_store_);
   mailboxes_ = std::make_unique<MailboxWriter>(
-      MailboxWriterOptions{.hostname = config_.hostname, .delivered_to = config_.relay.delivered_to},
+      MailboxWriterOptions{
+          .hostname = config_.hostname, .delivered_to = config_.relay.delivered_to, .slot = mailbox_slot_},
       world_.open_directory, kMailboxJobsMax, relay_reactor_);
   for (size_t i = 0; i < writer_count(); ++i) {
     stalls_.Add(writer(i).steps(), store_->directory(i).path(), "mail waits for its 250");
   }
   stalls_.Add(mailboxes_->steps(), "mailboxes", "mail for them waits in the queue");
   dns_ = world_.make_dns(MakeDnsOptions(config_), *relay_poller_);
-  courier_ = std::make_unique<SmtpCourier>(MakeCourierOptions(config_, world_), *relay_poller_, *dns_, deliveries_,
-                                           world_.clock);
+  courier_ = std::make_unique<SmtpCourier>(MakeCourierOptions(config_, world_, relay_slot_), *relay_poller_, *dns_,
+                                           deliveries_, world_.clock);
   absl::StatusOr<std::unique_ptr<Relay>> relay =
-      Relay::Create(MakeRelayOptions(config_), routes_, *mail_store_, *courier_, *mailboxes_, report_ids_, deliveries_,
-                    world_.clock, relay_reactor_);
+      Relay::Create(MakeRelayOptions(config_, relay_slot_), routes_, *mail_store_, *courier_, *mailboxes_, report_ids_,
+                    deliveries_, world_.clock, relay_reactor_);
   if (!relay.ok()) return relay.status();
   relay_ = *std::move(relay);
   // The queue is known before the first message is taken, so that no id is ever given twice.
@@ -156,6 +178,7 @@ absl::Status Gateway::AssembleRelay() {
   for (size_t i = 0; i < writer_count(); ++i) {
     if (const absl::Status& error = mail_store_->reader(i).error(); !error.ok()) return error;
   }
+  poison_->Judge(*mail_store_, *relay_, relay_slot_, config_.store.free_size_min);
   report_ids_ = MessageIdSource(static_cast<uint8_t>(ChooseReactorCount(config_.threads.reactors)), LastKnown());
   queued_at_start_ = mail_store_->message_count();
   store_->TellDamage(*mail_store_, events_);
@@ -180,10 +203,10 @@ void Gateway::AssembleDoors() {
   const MessageId last_known = LastKnown();
   const uint32_t count = ChooseReactorCount(config_.threads.reactors);
   for (uint32_t i = 0; i < count; ++i) {
-    doors_.push_back(std::make_unique<Door>(world_));
+    doors_.push_back(std::make_unique<Door>(world_, poison_->TakeSlot(absl::StrCat("reactor ", i))));
     Door& door = *doors_.back();
     door.inbound = std::make_unique<Inbound>(inbound_options_, door.reactor, writers, ledger_, gate_, events_,
-                                             static_cast<uint8_t>(i), last_known);
+                                             static_cast<uint8_t>(i), last_known, door.slot);
   }
 }
 
@@ -336,6 +359,7 @@ void Gateway::Enter(Life life, Duration patience) {
 
 void Gateway::RunTurn() {
   store_->TellDamage(*mail_store_, events_);
+  poison_->Turn(*mail_store_);
   if (!relay_stopped_.load(std::memory_order_acquire)) return;
   if (!relay_->idle() || !courier_->closed() || !control_->closed()) return;
   dns_->Close();

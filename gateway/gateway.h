@@ -17,12 +17,15 @@
 #include "absl/status/statusor.h"
 #include "core/clock.h"
 #include "core/message.h"
+#include "core/work_slot.h"
+#include "gateway/black_box.h"
 #include "gateway/config.h"
 #include "gateway/connection_ledger.h"
 #include "gateway/control_server.h"
 #include "gateway/delivery_events.h"
 #include "gateway/events.h"
 #include "gateway/inbound.h"
+#include "gateway/poison_watch.h"
 #include "gateway/stall_watch.h"
 #include "gateway/store_setup.h"
 #include "net/dns_client.h"
@@ -46,6 +49,8 @@ struct World {
   DirectoryOpener open_directory;
   std::vector<IpAddress> addresses{};  // of the machine
   uint64_t seed = 0;                   // for choices that are left to chance
+  // Told where crashes are noted, and where this thread notes its work until Open() is done; null: nowhere any more.
+  std::function<void(BlackBox*, WorkSlot*)> watch_crashes = [](BlackBox*, WorkSlot*) {};
 };
 
 class Gateway final : private TurnHook {
@@ -84,14 +89,20 @@ class Gateway final : private TurnHook {
   // talks.
   size_t lent_block_count() const;
   size_t lent_place_count() const;
+  // Where an actor's thread notes what it works on; null when it is nowhere.
+  WorkSlot* reactor_slot(size_t index) { return doors_[index]->slot; }
+  WorkSlot* relay_slot() { return relay_slot_; }
+  WorkSlot* writer_slot(size_t index) { return writer_slots_[index]; }
+  WorkSlot* mailbox_slot() { return mailbox_slot_; }
   size_t queued_at_start() const { return queued_at_start_; }
 
  private:
   // A reactor and the road in that it drives.
   struct Door {
-    explicit Door(const World& world) : poller(world.make_poller()), reactor(*poller, world.clock) {}
+    Door(const World& world, WorkSlot* slot) : poller(world.make_poller()), reactor(*poller, world.clock), slot(slot) {}
     const std::unique_ptr<Poller> poller;
     Reactor reactor;
+    WorkSlot* const slot;
     std::unique_ptr<Inbound> inbound;
   };
 
@@ -107,6 +118,7 @@ class Gateway final : private TurnHook {
 
   Gateway(const Config& config, const World& world, EventLog& events, std::string identity);
   absl::Status OpenStore();
+  absl::Status OpenBlackBox();
   absl::Status AssembleRelay();
   void AssembleDoors();
   GatewayStatus Status() const;
@@ -124,6 +136,10 @@ class Gateway final : private TurnHook {
   const std::string identity_;
 
   std::unique_ptr<StoreSetup> store_;
+  std::unique_ptr<PoisonWatch> poison_;
+  WorkSlot* relay_slot_ = nullptr;
+  WorkSlot* mailbox_slot_ = nullptr;
+  std::vector<WorkSlot*> writer_slots_;
   AdmissionGate gate_;
   ConnectionLedger ledger_;
   InboundOptions inbound_options_;

@@ -22,13 +22,14 @@ constexpr Duration kShortageReminder = std::chrono::minutes(1);
 
 Inbound::Inbound(const InboundOptions& options, Reactor& reactor, std::vector<StoreWriter*> writers,
                  ConnectionLedger& ledger, const AdmissionGate& gate, EventLog& events, uint8_t source,
-                 MessageId last_known)
+                 MessageId last_known, WorkSlot* slot)
     : options_(options),
       reactor_(reactor),
       writers_(std::move(writers)),
       ledger_(ledger),
       gate_(gate),
       events_(events),
+      slot_(slot),
       ids_(source, last_known),
       envelopes_(options.block_count_max / 4 * kBlockSize),
       rings_(reactor, (options.block_count_max - options.block_count_max / 4) / 2),

@@ -20,6 +20,7 @@
 #include "core/handoff.h"
 #include "core/memory_budget.h"
 #include "core/message.h"
+#include "core/work_slot.h"
 #include "gateway/connection_ledger.h"
 #include "gateway/events.h"
 #include "net/address.h"
@@ -54,9 +55,9 @@ inline constexpr size_t kPlacesPerMessage = kFragmentsInFlightMax + 1;
 class Inbound final : public TurnHook, private ListenerHandler {
  public:
   // All is lent and outlives it. `source` tells the ids of this reactor from the others'; they go on after
-  // `last_known`.
+  // `last_known`. In `slot`, which may be null, it notes whose input it is at.
   Inbound(const InboundOptions& options, Reactor& reactor, std::vector<StoreWriter*> writers, ConnectionLedger& ledger,
-          const AdmissionGate& gate, EventLog& events, uint8_t source, MessageId last_known);
+          const AdmissionGate& gate, EventLog& events, uint8_t source, MessageId last_known, WorkSlot* slot = nullptr);
   ~Inbound() override;
 
   // Takes connections from `listening`, which it owns from here on.
@@ -105,6 +106,7 @@ class Inbound final : public TurnHook, private ListenerHandler {
   ConnectionLedger& ledger_;
   const AdmissionGate& gate_;
   EventLog& events_;
+  WorkSlot* const slot_;
   MessageIdSource ids_;
   MemoryBudget envelopes_;  // beyond the usual size
   BlockLender rings_;       // for input; apart from bodies', so that neither can starve the other

@@ -29,6 +29,7 @@ void InboundConnection::Start(Socket socket, const SocketAddress& peer, bool tru
   trusted_ = trusted;
   address_ = peer.ip;
   peer_text_ = peer.ip.ToString();
+  work_peer_ = WorkPeer(peer_text_);
   inbound_.events_.Write(Event::kConnected,
                          {{"dir", "in"}, {"peer", peer_text_}, {"port", absl::AlphaNum(peer.port).Piece()}});
   connection_.Start(inbound_.reactor_, inbound_.rings_, *this, socket);
@@ -64,6 +65,7 @@ void InboundConnection::Continue() {
 }
 
 void InboundConnection::Pump() {
+  const WorkScope work(inbound_.slot_, WorkStage::kReceiving, message_, &work_peer_);
   state_ = State::kTalking;
   while (state_ == State::kTalking) {
     const Want want = conversation_.Pump(connection_.input(), connection_.output(), inbound_.reactor_.now());

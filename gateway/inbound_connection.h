@@ -80,6 +80,7 @@ class InboundConnection final : private ConnectionHandler, private BlockBorrower
   bool waiting_for_block_ = false;
   IpAddress address_;
   std::string peer_text_;
+  WorkPeer work_peer_;  // the same
   Connection connection_;
   Conversation conversation_;
   Timer timer_;

@@ -6,7 +6,10 @@
 
 #include "absl/log/check.h"
 #include "core/envelope.h"
+#include "gateway/black_box.h"
+#include "gateway/poison_watch.h"
 #include "gateway/queue_lookup.h"
+#include "gateway/version.h"
 #include "relay/queue_tally.h"
 
 namespace postern {
@@ -34,6 +37,8 @@ absl::StatusOr<std::unique_ptr<OfflineQueue>> OfflineQueue::Open(const Config& c
   absl::StatusOr<std::unique_ptr<StoreSetup>> setup = StoreSetup::Open(config, open_directory, clock, kPlaces);
   if (!setup.ok()) return setup.status();
   auto queue = std::unique_ptr<OfflineQueue>(new OfflineQueue(config, *std::move(routes), *std::move(setup), clock));
+  const absl::StatusOr<std::unique_ptr<Directory>> crashes = open_directory(config.crash_dir());
+  if (crashes.ok()) PoisonWatch::PassOver(BlackBox::ReadGuilty(**crashes, kVersion), queue->store_);
   if (const absl::Status status = queue->Fold(); !status.ok()) return status;
   return queue;
 }

@@ -2,16 +2,18 @@
 
 #include <utility>
 
+#include "gateway/crash_handler.h"
 #include "net/host.h"
 
 namespace postern {
 
 Threads::Threads(Gateway& gateway, EventBuffer& events) : gateway_(gateway), events_(events) {
-  Start(workers_, "events", [this] { events_.Run(stop_workers_); });
+  Start(workers_, "events", nullptr, [this] { events_.Run(stop_workers_); });
   for (size_t i = 0; i < gateway.writer_count(); ++i) {
-    Start(workers_, "store-writer", [&writer = gateway.writer(i), this] { writer.Run(stop_workers_); });
+    Start(workers_, "store-writer", gateway.writer_slot(i),
+          [&writer = gateway.writer(i), this] { writer.Run(stop_workers_); });
   }
-  Start(workers_, "mailbox-writer", [this] {
+  Start(workers_, "mailbox-writer", gateway.mailbox_slot(), [this] {
     LowerThreadPriority();  // taking mail in comes before putting it away
     gateway_.mailboxes().Run(stop_workers_);
   });
@@ -20,8 +22,10 @@ Threads::Threads(Gateway& gateway, EventBuffer& events) : gateway_(gateway), eve
       while (!stop_reactors_.load(std::memory_order_acquire)) reactor.Turn();
     };
   };
-  Start(reactors_, "relay", turn(gateway.relay_reactor()));
-  for (size_t i = 0; i < gateway.reactor_count(); ++i) Start(reactors_, "reactor", turn(gateway.reactor(i)));
+  Start(reactors_, "relay", gateway.relay_slot(), turn(gateway.relay_reactor()));
+  for (size_t i = 0; i < gateway.reactor_count(); ++i) {
+    Start(reactors_, "reactor", gateway.reactor_slot(i), turn(gateway.reactor(i)));
+  }
 }
 
 Threads::~Threads() {
@@ -36,8 +40,9 @@ Threads::~Threads() {
   for (std::thread& thread : workers_) thread.join();
 }
 
-void Threads::Start(std::vector<std::thread>& group, const char* name, std::function<void()> run) {
-  group.emplace_back([name, run = std::move(run)] {
+void Threads::Start(std::vector<std::thread>& group, const char* name, WorkSlot* slot, std::function<void()> run) {
+  group.emplace_back([name, slot, run = std::move(run)] {
+    SetThreadSlot(slot);
     DropBindRight();
     NameThread(name);
     run();

@@ -25,7 +25,7 @@ class Threads {
   Threads& operator=(const Threads&) = delete;
 
  private:
-  void Start(std::vector<std::thread>& group, const char* name, std::function<void()> run);
+  void Start(std::vector<std::thread>& group, const char* name, WorkSlot* slot, std::function<void()> run);
 
   Gateway& gateway_;
   EventBuffer& events_;

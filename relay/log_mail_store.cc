@@ -42,14 +42,21 @@ uint32_t SegmentPins::Oldest(uint32_t otherwise) const {
   return segments_.empty() ? otherwise : std::min(otherwise, *segments_.begin());
 }
 
-LogMailStore::LogMailStore(const std::vector<MailLog>& logs, Wakeable& self)
-    : move_receipts_(std::max<size_t>(1, logs.size()) * kMoveCountMax, self) {
-  for (const MailLog& log : logs) logs_.push_back(std::make_unique<Log>(log));
+LogMailStore::LogMailStore(const std::vector<MailLog>& logs, Wakeable& self, WorkSlot* slot)
+    : slot_(slot), move_receipts_(std::max<size_t>(1, logs.size()) * kMoveCountMax, self) {
+  for (const MailLog& log : logs) {
+    logs_.push_back(std::make_unique<Log>(log));
+    logs_.back()->reader.set_slot(slot);
+  }
 }
 
 bool LogMailStore::Fold(FoldListener& listener, size_t record_count_max) {
   bool more = false;
-  for (const std::unique_ptr<Log>& log : logs_) {
+  if (slot_ != nullptr) slot_->NotePosition(0);  // none so far
+  const WorkScope work(slot_, WorkStage::kReading, MessageId{});
+  for (size_t i = 0; i < logs_.size(); ++i) {
+    const std::unique_ptr<Log>& log = logs_[i];
+    if (slot_ != nullptr) slot_->log = static_cast<uint32_t>(i);
     const Frontier frontier = log->parts.writer.durable();
     if (frontier == log->folded) continue;
     size_t record_count = 0;

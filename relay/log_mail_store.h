@@ -14,12 +14,14 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "core/doorbell.h"
 #include "core/handoff.h"
+#include "core/work_slot.h"
 #include "relay/mail_store.h"
 #include "store/log_reader.h"
 #include "store/outcome.h"
@@ -50,8 +52,10 @@ class SegmentPins {
 
 class LogMailStore final : public MailStore {
  public:
-  // `self` wakes the thread that uses the store.
-  LogMailStore(const std::vector<MailLog>& logs, Wakeable& self);
+  // `self` wakes the thread that uses the store; in `slot`, which may be null, that notes what it reads.
+  LogMailStore(const std::vector<MailLog>& logs, Wakeable& self, WorkSlot* slot = nullptr);
+  // Before the first Fold(): records that are not to be read (LogReader::PassOver).
+  void PassOver(size_t log, std::vector<Position> positions) { logs_[log]->reader.PassOver(std::move(positions)); }
 
   bool Fold(FoldListener& listener, size_t record_count_max) override;
   bool stuck() const override;
@@ -106,6 +110,7 @@ class LogMailStore final : public MailStore {
   void StartMoves(Log& log);
   void TakeMoveReceipts();
 
+  WorkSlot* const slot_;
   std::vector<std::unique_ptr<Log>> logs_;
   absl::flat_hash_map<uint64_t, Report> reports_;  // by message id
   std::vector<std::unique_ptr<Move>> moves_away_;

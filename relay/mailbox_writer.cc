@@ -60,6 +60,7 @@ size_t MailboxWriter::RunOnce() {
 
 // The body is read once, however many mailboxes it goes to.
 void MailboxWriter::WriteFiles(MailboxJob& job, std::vector<Written>& batch) {
+  const WorkScope work(options_.slot, WorkStage::kMailbox, job.message);
   const size_t first = batch.size();
   for (MailboxDelivery& delivery : job.deliveries) {
     absl::StatusOr<Written> written = StartFile(job, delivery);

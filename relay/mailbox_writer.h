@@ -25,6 +25,7 @@
 #include "core/doorbell.h"
 #include "core/message.h"
 #include "core/step_count.h"
+#include "core/work_slot.h"
 #include "relay/message_body.h"
 #include "store/maildir.h"
 
@@ -52,6 +53,7 @@ inline constexpr size_t kMailboxDeliveriesPerJobMax = 32;
 struct MailboxWriterOptions {
   std::string hostname;       // in file names
   bool delivered_to = false;  // adds a Delivered-To line
+  WorkSlot* slot = nullptr;   // where its thread notes what it works on
 };
 
 class MailboxWriter {

@@ -26,6 +26,7 @@
 #include "core/handoff.h"
 #include "core/limits.h"
 #include "core/message.h"
+#include "core/work_slot.h"
 #include "relay/failure_type.h"
 #include "relay/mail_store.h"
 #include "relay/report_request.h"
@@ -40,6 +41,7 @@ struct ReportOptions {
   std::string copy_to{};                             // who gets copies of reports on failures; empty: nobody
   std::vector<FailureType> copy_for{};               // on which
   uint64_t return_size_max = kReturnSizeMaxDefault;  // of a larger message only the header is returned
+  WorkSlot* slot = nullptr;                          // where the thread notes on what it reports
 };
 
 // Whether a failure that is noted as `note` is one that the administrator wants to see.

@@ -63,6 +63,16 @@ QueueOperations::Answer QueueOperations::Note(MessageId message, std::span<const
   return Answer::kStarted;
 }
 
+QueueOperations::Answer QueueOperations::Park(MessageId message, std::string_view why) {
+  const std::optional<MailState> queued = store_.Find(message);
+  if (!queued.has_value()) return Answer::kNotFound;
+  if (!MayStart(message)) return Answer::kBusy;
+  auto operation = std::make_unique<Operation>();
+  if (!EncodeParking(*queued, why, clock_.Wall(), operation->outcome)) return Answer::kNothing;
+  Send(std::move(operation), message);
+  return Answer::kStarted;
+}
+
 void QueueOperations::Send(std::unique_ptr<Operation> operation, MessageId message) {
   Handoff& handoff = operation->handoff;
   handoff.message = message;

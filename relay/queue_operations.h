@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "absl/container/flat_hash_map.h"
 #include "core/clock.h"
@@ -65,6 +66,9 @@ class QueueOperations {
 
   // The relay's own: notes `outcomes` of recipients of `message`.
   Answer Note(MessageId message, std::span<const RecipientOutcome> outcomes);
+
+  // Holds a message that the program has died of; `why` is noted at each recipient.
+  Answer Park(MessageId message, std::string_view why);
 
   // A step of a wish for many; true when there is more to do at once.
   bool Continue();

@@ -134,6 +134,25 @@ bool EncodeOperation(const MailState& message, QueueAction action, std::optional
   return any;
 }
 
+bool EncodeParking(const MailState& message, std::string_view why, WallTime now, OutcomeWriter& writer) {
+  writer.Start();
+  bool any = false;
+  for (uint32_t i = 0; i < message.recipients.size(); ++i) {
+    const QueuedRecipient& recipient = message.recipients[i];
+    if (Settled(recipient.state) || IsHeld(recipient.state)) continue;
+    const bool was_told = recipient.state == RecipientState::kDelayed;
+    any = true;
+    writer.Add({.recipient = i,
+                .state = recipient.state == RecipientState::kArrived ? RecipientState::kDelivered
+                         : was_told                                  ? RecipientState::kHeldDelayed
+                                                                     : RecipientState::kHeld,
+                .attempt_count = recipient.attempt_count,
+                .next_attempt = now,
+                .reply = why});
+  }
+  return any;
+}
+
 const char* ToText(RecipientState state) {
   switch (state) {
     case RecipientState::kWaiting: return "waiting";

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/clock.h"
@@ -80,6 +81,10 @@ QueuePage ListQueue(MailStore& store, const DestinationBook& book, std::optional
 // Handoff's head. False when there is nobody whom it would change.
 bool EncodeOperation(const MailState& message, QueueAction action, std::optional<uint32_t> destination, WallTime now,
                      OutcomeWriter& writer);
+
+// The same for a message that the program has died of: nobody of it is tried or told any more until it is released. Who
+// has arrived is done, since to release him would be to send it again.
+bool EncodeParking(const MailState& message, std::string_view why, WallTime now, OutcomeWriter& writer);
 
 // For people: it does not tell kHeldDelayed from kHeld.
 const char* ToText(RecipientState state);

@@ -152,6 +152,7 @@ void Relay::HandleStuck(Handoff& handoff) {
 
 // All that was noted was read back: the pair may be tried again, when its time comes.
 void Relay::Release(Attempt& attempt) {
+  const WorkScope work(options_.slot, WorkStage::kRelaying, attempt.message);
   const std::optional<MailState> queued = store_.Find(attempt.message);
   if (queued.has_value()) {
     if (attempt.next_attempt.us != INT64_MAX) {

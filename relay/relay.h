@@ -52,6 +52,7 @@ struct RelayOptions {
   std::string dead_letters{};               // the Maildir for what can neither be delivered nor returned
   bool onward = true;                       // false: what is to leave by next_hop or mx waits (transfer = "inbound")
   ReportOptions reports{};
+  WorkSlot* slot = nullptr;  // where its thread notes which message it works on
 };
 
 class Relay final : public FoldListener, public AttemptListener, private QueueOperationsHost, private ReportListener {
@@ -78,6 +79,8 @@ class Relay final : public FoldListener, public AttemptListener, private QueueOp
   // Operator's wishes; they show when they were read back from the log.
   QueueOperations::Answer Act(QueueAction action, MessageId message) { return operations_.Act(action, message); }
   QueueOperations::Answer ActOnAll(QueueAction action, std::optional<uint32_t> destination);
+  // Before anything is begun: nothing of it is tried until an operator releases it.
+  QueueOperations::Answer Park(MessageId message, std::string_view why) { return operations_.Park(message, why); }
   const DestinationBook& destinations() const { return book_; }
   // Of all in the book that have something to tell.
   std::vector<DestinationStatus> Status() const;

@@ -43,6 +43,7 @@ bool Relay::StartAttempts() {
 }
 
 void Relay::StartAttempt(const Scheduler::Start& start) {
+  const WorkScope work(options_.slot, WorkStage::kRelaying, start.message);
   const Occasion occasion = start.forced ? Occasion::kForced : Occasion::kDue;
   Attempt* const attempt = MakeAttempt(start.message, start.destination, occasion);
   if (attempt == nullptr) return scheduler_.DropAttempt(start.destination);
@@ -183,6 +184,7 @@ void Relay::StartMailboxJobs(Attempt& attempt, const std::string& place) {
 // Takes what came home, gives what waits: each job with a reading of its own, opened as late as possible.
 void Relay::TakeMailboxJobs() {
   const auto finish = [this](const MailboxJob& job) {
+    const WorkScope work(options_.slot, WorkStage::kRelaying, job.message);
     Attempt& attempt = *attempts_.at(Key{job.message.number, job.tag});
     AddMailboxResults(attempt, job);
     if (--attempt.mailbox_job_count > 0) return HandleProgress(attempt);

@@ -49,6 +49,7 @@ bool Relay::ContinueRounds() {
 }
 
 void Relay::SeeTo(const QueueRounds::Finding& finding) {
+  const WorkScope work(options_.slot, WorkStage::kReporting, finding.message);
   switch (finding.what) {
     case RoundFinding::kReportDue: return ReportWhatIsDue(finding.message, nullptr);
     case RoundFinding::kDelayDue: return ReportDelay(finding.message, finding.destination);

@@ -41,6 +41,7 @@ void Reporter::Turn() {
   bool waits_for_block = false;
   std::vector<std::unique_ptr<OutgoingReport>> done;
   for (std::unique_ptr<OutgoingReport>& report : reports_) {
+    const WorkScope work(options_.slot, WorkStage::kReporting, report->request().about);
     switch (report->Run()) {
       case OutgoingReport::Progress::kMore: more_ = true; break;
       case OutgoingReport::Progress::kWaits: break;

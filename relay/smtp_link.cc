@@ -140,6 +140,7 @@ void SmtpLink::StartSearch() {
 }
 
 void SmtpLink::Search(MonotonicTime now) {
+  const WorkScope work(context_.options.slot, WorkStage::kRelaying, message());
   if (end_ == AttemptEnd::kNeither) return FinishFailed(now);
   const Way* const way = search_.Find(now);
   if (way == nullptr) return;  // the owner hears when there is more to see
@@ -240,6 +241,7 @@ void SmtpLink::HandleConnected() {
   }
   context_.listener.HandleDelivery(
       {.kind = DeliveryEventKind::kConnected, .destination = destination_name(), .host = host_->name});
+  peer_ = WorkPeer(host_->name);
   AttachMemory();
   policy_ = context_.options.client;
   policy_.protocol = route_->kind == RouteKind::kLmtp ? ClientProtocol::kLmtp : ClientProtocol::kSmtp;
@@ -255,6 +257,7 @@ void SmtpLink::HandleConnected() {
 }
 
 void SmtpLink::Pump(MonotonicTime now) {
+  const WorkScope work(context_.options.slot, WorkStage::kTalking, message(), &peer_);
   while (state_ == State::kTalking || state_ == State::kIdle) {
     const ClientWant want = conversation_.Pump(in_, out_, now);
     TakeResults(now);

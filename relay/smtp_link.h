@@ -26,6 +26,7 @@
 
 #include "core/clock.h"
 #include "core/ring_buffer.h"
+#include "core/work_slot.h"
 #include "net/op.h"
 #include "net/poller.h"
 #include "net/timers.h"
@@ -46,6 +47,7 @@ struct CourierOptions {
   Duration idle_close = std::chrono::seconds(10);  // a kept connection without a message
   std::vector<SocketAddress> own_addresses{};      // where we listen: WayOptions
   uint64_t seed = 0;                               // decides between equal mail exchanges
+  WorkSlot* slot = nullptr;                        // where the thread notes whose attempt it works on
 };
 
 // What becomes of connections without an attempt, and of attempts.
@@ -127,6 +129,7 @@ class SmtpLink {
   static constexpr size_t kOutSize = 32 * 1024;  // commands and body
 
   void HandleDeadline(MonotonicTime now);
+  MessageId message() { return progress_.active() ? progress_.attempt().message : MessageId{}; }
 
   // The way to a target.
   void StartSearch();
@@ -190,6 +193,7 @@ class SmtpLink {
   size_t target_index_ = 0;
   Onward onward_ = Onward::kNextTarget;
   HostBook::Host* host_ = nullptr;
+  WorkPeer peer_;  // its name
   Failure failure_;
 
   ClientPolicy policy_;

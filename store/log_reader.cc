@@ -109,10 +109,18 @@ std::optional<RecordView> LogReader::Next(Position frontier) {
     if (segment_ > frontier.segment) return std::nullopt;
     reader_->set_limit(is_past ? file_size_ : std::min(frontier.offset, file_size_));
     RecordView record;
-    const uint32_t offset = reader_->offset();
+    const Position position = {segment_, reader_->offset()};
+    const uint32_t offset = position.offset;
+    if (slot_ != nullptr) slot_->NotePosition(position.Pack());
+    if (!passed_over_.empty() && IsPassedOver(position)) {
+      HandleDamage(DamageKind::kPassedOver, offset, reader_->Skip(), {});
+      at_damage = true;
+      continue;
+    }
     switch (reader_->Next(record)) {
       case SegmentReader::Result::kRecord:
         at_damage = false;
+        if (slot_ != nullptr) slot_->NoteMessage(record.message);
         CheckOrder(record);
         if (record.kind != RecordKind::kSealed) return record;
         sealed_ = true;
@@ -124,11 +132,17 @@ std::optional<RecordView> LogReader::Next(Position frontier) {
         sealed_ = true;
         break;
       case SegmentReader::Result::kDamage:
-        HandleDamage(offset, reader_->Skip(), record.message);
+        HandleDamage(DamageKind::kBroken, offset, reader_->Skip(), record.message);
         at_damage = true;
         break;
     }
   }
+}
+
+// At the frontier there is nothing to pass over yet.
+bool LogReader::IsPassedOver(Position position) const {
+  return position.offset + kRecordHeaderSize <= reader_->limit() &&
+         std::find(passed_over_.begin(), passed_over_.end(), position) != passed_over_.end();
 }
 
 // Numbers go on from a seal to the first record of the next segment, whatever was cut and dropped before it.
@@ -175,12 +189,15 @@ bool LogReader::OpenNextSegment(Position frontier) {
   return true;
 }
 
-void LogReader::HandleDamage(uint32_t offset, uint32_t size, MessageId message) {
+void LogReader::HandleDamage(DamageKind kind, uint32_t offset, uint32_t size, MessageId message) {
   seal_ = {};
-  Damage damage{.position = {segment_, offset}, .size = size, .message = message, .sequence = sequence_};
-  if (const absl::Status& error = reader_->read_error(); !error.ok()) {
-    // Not copied: when it can be read one day, a copy of today would be in the way.
+  Damage damage{.kind = kind, .position = {segment_, offset}, .size = size, .message = message, .sequence = sequence_};
+  const absl::Status& error = reader_->read_error();
+  if (kind == DamageKind::kPassedOver || !error.ok()) {
     oldest_unread_segment_ = std::min(oldest_unread_segment_, segment_);
+  }
+  if (!error.ok()) {
+    // Not copied: when it can be read one day, a copy of today would be in the way.
     damage.kind = DamageKind::kUnreadable;
     damage.error = error.message();
   } else if (quarantine_ != nullptr && report_.damage.size() < kDamageCountMax) {

@@ -13,11 +13,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/envelope.h"
+#include "core/work_slot.h"
 #include "store/file.h"
 #include "store/recovery_report.h"
 #include "store/segment_format.h"
@@ -92,9 +94,14 @@ class LogReader {
     return MessageReader::Open(directory_, position);
   }
 
+  // Where the thread that reads notes which record it comes to, and its message; may be null.
+  void set_slot(WorkSlot* slot) { slot_ = slot; }
+  // Records of which the program has died: they are told as damage, and kept as what cannot be read is.
+  void PassOver(std::vector<Position> positions) { passed_over_ = std::move(positions); }
+
   // Where it goes on: everything before it has been shown. Segments from this one on are still needed.
   Position position() const { return reader_ ? Position{segment_, reader_->offset()} : Position{}; }
-  // The first segment that the disk could not read wholly, UINT32_MAX when there is none. What was passed over there
+  // The first segment that could not be read wholly, UINT32_MAX when there is none. What was passed over there
   // may be mail: it must not be freed before a later start has read it.
   uint32_t oldest_unread_segment() const { return oldest_unread_segment_; }
   // What it found damaged so far.
@@ -104,8 +111,9 @@ class LogReader {
 
  private:
   bool OpenNextSegment(Position frontier);
+  bool IsPassedOver(Position position) const;
   void CheckOrder(const RecordView& record);
-  void HandleDamage(uint32_t offset, uint32_t size, MessageId message);
+  void HandleDamage(DamageKind kind, uint32_t offset, uint32_t size, MessageId message);
   void Tell(Damage damage);
 
   Directory& directory_;
@@ -119,6 +127,8 @@ class LogReader {
   uint32_t oldest_unread_segment_ = UINT32_MAX;
   RecoveryReport report_;
   absl::Status error_;
+  WorkSlot* slot_ = nullptr;
+  std::vector<Position> passed_over_;
 };
 
 }  // namespace postern

@@ -20,6 +20,7 @@ enum class DamageKind : uint8_t {
   kBroken,      // bytes that were a record and are none any more
   kUnreadable,  // the disk cannot read them: they may be whole, and nothing of them is given up
   kCutOff,      // another segment follows, and this one ends without its seal: what was behind is gone
+  kPassedOver,  // the program has died over this record more than once: it is left alone, and nothing of it is given up
   kGap,         // the next segment does not go on with the number behind this seal: one is gone, or is not of this log
 };
 

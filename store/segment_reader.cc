@@ -57,7 +57,7 @@ uint32_t SegmentReader::Skip() {
   const uint32_t start = offset_;
   RecordView view;
   const RecordStatus status = Decode(view);
-  offset_ += status == RecordStatus::kBadContent ? view.size_on_disk : kRecordAlignment;
+  offset_ += status == RecordStatus::kBadHeader ? kRecordAlignment : view.size_on_disk;
   for (; limit_ - offset_ >= kRecordHeaderSize; offset_ += kRecordAlignment) {
     // A good header ends the search, whatever follows it: its size leads on, and nothing is looked at twice.
     if (Decode(view) != RecordStatus::kBadHeader) return offset_ - start;

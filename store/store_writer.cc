@@ -57,6 +57,7 @@ size_t StoreWriter::RunOnce() {
       continue;
     }
     Pending pending{handoff, {}, HandoffResult::kPending};
+    const WorkScope work(slot_, WorkStage::kStoring, handoff->message);
     pending.result = Handle(*handoff, pending.position);
     batch_.push_back(pending);
   }
@@ -88,6 +89,7 @@ void StoreWriter::RunMoves() {
   log_.BeginBatch();
   for (size_t size = 0; size < kMoveSizePerRun && !late_.empty();) {
     Handoff& handoff = *late_.front();
+    const WorkScope work(slot_, WorkStage::kStoring, handoff.message);
     Pending pending{&handoff, {}, HandoffResult::kPending};
     pending.result = handoff.kind == HandoffKind::kMove ? ContinueMove(handoff, pending.position, size)
                                                         : Handle(handoff, pending.position);

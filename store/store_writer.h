@@ -21,6 +21,7 @@
 #include "core/doorbell.h"
 #include "core/handoff.h"
 #include "core/step_count.h"
+#include "core/work_slot.h"
 #include "store/log_reader.h"
 #include "store/segment_log.h"
 #include "store/spool_queue.h"
@@ -34,6 +35,8 @@ class StoreWriter {
   StoreWriter(const StoreWriter&) = delete;
   StoreWriter& operator=(const StoreWriter&) = delete;
   void set_follower(Wakeable* follower) { follower_ = follower; }
+  // Where its thread notes what it works on; may be null, and is set before Run().
+  void set_slot(WorkSlot* slot) { slot_ = slot; }
 
   // Places that a promise needs; see SpoolQueue.
   bool TryReserve(size_t count) { return queue_.TryReserve(count); }
@@ -122,6 +125,7 @@ class StoreWriter {
 
   SegmentLog& log_;
   Wakeable* follower_;
+  WorkSlot* slot_ = nullptr;
   SpoolQueue queue_;
   ThreadDoorbell bell_;
   std::vector<Pending> batch_;

@@ -13,6 +13,7 @@
 #include "core/envelope.h"
 #include "core/message.h"
 #include "core/ring_buffer.h"
+#include "core/work_slot.h"
 
 namespace postern {
 namespace {
@@ -64,6 +65,17 @@ void BM_WakeOfOneWhoIsAwake(benchmark::State& state) {
   for (auto _ : state) bell.Wake();
 }
 BENCHMARK(BM_WakeOfOneWhoIsAwake)->Apply(Counted);
+
+// What it costs a thread to say what it works on, with a peer and without: some twenty times for a message.
+void BM_WorkScope(benchmark::State& state) {
+  WorkSlot slot;
+  const WorkPeer peer("192.0.2.1:25");
+  for (auto _ : state) {
+    const WorkScope scope(&slot, WorkStage::kTalking, MessageId{7}, state.range(0) != 0 ? &peer : nullptr);
+    benchmark::ClobberMemory();
+  }
+}
+BENCHMARK(BM_WorkScope)->Arg(0)->Arg(1);
 
 void BM_BlockPool(benchmark::State& state) {
   BlockPool pool(16);

@@ -79,6 +79,24 @@ TEST(QueueOperationTest, WhatIsSoAlreadyIsNoChange) {
   EXPECT_TRUE(EncodeOperation(message, QueueAction::kRelease, std::nullopt, kNow, writer));
 }
 
+TEST(QueueOperationTest, OfAParkedMessageNothingIsTriedOrToldAnyMore) {
+  using States = std::vector<RecipientState>;
+  const MailState message = OneInEachState();
+  States states;
+  for (const QueuedRecipient& recipient : message.recipients) states.push_back(recipient.state);
+  OutcomeWriter writer;
+  EXPECT_TRUE(EncodeParking(message, "parked: why", kNow, writer));
+  OutcomeReader reader(writer.bytes());
+  for (RecipientOutcome outcome; reader.Next(outcome);) {
+    states[outcome.recipient] = outcome.state;
+    EXPECT_EQ(outcome.reply, "parked: why");
+  }
+  EXPECT_EQ(states, (States{kHeld, kHeld, kDelivered, kHeld, kDeleted, kHeldDelayed, kHeld, kDelivered, kBounced,
+                            kHeldDelayed}));
+  const MailState held{.id = MessageId{7}, .recipients = {{.state = kHeld}, {.state = kBounced}}};
+  EXPECT_FALSE(EncodeParking(held, "parked: why", kNow, writer));
+}
+
 TEST(QueueOperationTest, PeopleSeeThatItIsHeld) {
   EXPECT_STREQ(ToText(kHeld), "held");
   EXPECT_STREQ(ToText(kHeldDelayed), "held");

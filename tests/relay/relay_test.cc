@@ -414,6 +414,32 @@ TEST_F(RelayTest, NothingIsTriedWhileAWishIsOnItsWay) {
   EXPECT_EQ(Status(id).state, RecipientState::kHeld);
 }
 
+TEST_F(RelayTest, AParkedMessageIsNotTriedAndNotReportedUntilItIsReleased) {
+  const MessageId waits = Accept({"y@away.example"});
+  const MessageId failed = Accept({"z@away.example"});
+  Settle();
+  courier_.Answer(Fate::kDeferred, 450);
+  courier_.started.clear();
+  relay_.reset();
+  store_.pushed.clear();
+  store_.mails.at(failed).state.recipients[0].state = RecipientState::kFailed;
+  store_.Restart();
+  relay_ = *Relay::Create(options_, routes_, store_, courier_, mailboxes_, ids_, *this, clock_, nobody_);
+  while (!relay_->caught_up()) relay_->Turn();
+  for (const MessageId id : {waits, failed}) {
+    EXPECT_EQ(relay_->Park(id, "parked"), QueueOperations::Answer::kStarted);
+    EXPECT_EQ(relay_->Park(id, "parked"), QueueOperations::Answer::kBusy);
+  }
+  Pass(hours(100));
+  EXPECT_TRUE(courier_.started.empty());
+  EXPECT_TRUE(store_.reports.empty());
+  for (const MessageId id : {waits, failed}) EXPECT_EQ(Status(id).state, RecipientState::kHeld);
+  EXPECT_EQ(relay_->Act(QueueAction::kRelease, waits), QueueOperations::Answer::kStarted);
+  Pass(std::chrono::seconds(2));
+  ASSERT_EQ(courier_.started.size(), 1u);
+  EXPECT_EQ(courier_.started.front()->message, waits);
+}
+
 TEST_F(RelayTest, AnUnreadableMessageThatHasExpiredIsNotScheduledAgainAndAgain) {
   store_.unreadable = true;
   Accept({"y@away.example"});

@@ -175,6 +175,9 @@ struct SimDisk::State {
   std::array<uint64_t, kOperationCount> counts = {};
   std::array<std::vector<Fault>, kOperationCount> faults;
   std::function<void()> pause;
+  std::function<void()> last_words;
+  std::string deadly_bytes;  // empty: none are
+  std::string deadly_part;
   std::shared_ptr<Folder> root = std::make_shared<Folder>();
   std::vector<std::weak_ptr<Node>> nodes;
 
@@ -191,6 +194,15 @@ struct SimDisk::State {
     return absl::OkStatus();
   }
 
+  // From here on nothing reaches the disk, the stores to shared bytes neither.
+  void Stop() {
+    left = 0;
+    if (last_words) last_words();
+    for (const std::weak_ptr<Node>& node : nodes) {
+      if (const std::shared_ptr<Node> alive = node.lock()) alive->Kill();
+    }
+  }
+
   // Counts a change, and says whether it may happen.
   absl::Status Begin(Operation operation, uint64_t in_life, const std::string& path) {
     if (pause) pause();
@@ -198,6 +210,7 @@ struct SimDisk::State {
     const auto index = static_cast<size_t>(operation);
     const uint64_t number = ++counts[index];
     if (left != std::numeric_limits<uint64_t>::max() && --left == 0) {
+      Stop();
       return absl::InternalError(absl::StrCat(path, ": the machine stops"));
     }
     for (const Fault& fault : faults[index]) {
@@ -234,6 +247,11 @@ class SimFile final : public File {
     std::string bytes;
     for (const std::string_view piece : pieces) bytes += piece;
     const bool was_alive = disk_->Alive(life_, path_).ok();
+    if (was_alive && !disk_->deadly_bytes.empty() && path_.find(disk_->deadly_part) != std::string::npos &&
+        bytes.find(disk_->deadly_bytes) != std::string::npos) {
+      disk_->deadly_bytes.clear();
+      disk_->Stop();
+    }
     absl::Status status = disk_->Begin(SimDisk::Operation::kWrite, life_, path_);
     if (status.ok() && offset + bytes.size() > node_->size) {
       const uint64_t used = disk_->UsedSize();
@@ -503,6 +521,11 @@ void SimDisk::ForgetFaults() {
 void SimDisk::set_pause(std::function<void()> pause) { state_->pause = std::move(pause); }
 
 void SimDisk::StopAfter(uint64_t operation_count) { state_->left = operation_count; }
+void SimDisk::StopAtWrite(std::string bytes, std::string part) {
+  state_->deadly_bytes = std::move(bytes);
+  state_->deadly_part = std::move(part);
+}
+void SimDisk::set_last_words(std::function<void()> last_words) { state_->last_words = std::move(last_words); }
 bool SimDisk::stopped() const { return state_->left == 0; }
 
 void SimDisk::set_lying(bool files, bool directories) {

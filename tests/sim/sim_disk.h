@@ -60,6 +60,10 @@ class SimDisk {
   // After so many more changes of any kind every call fails, until Kill() or PowerCut(): a death at any moment.
   void StopAfter(uint64_t operation_count);
   bool stopped() const;
+  // The program dies of a message: it stops at the first write of `bytes` into a file whose path contains `part`. Once.
+  void StopAtWrite(std::string bytes, std::string part);
+  // Called when it stops, before that is felt: what a process does while it dies.
+  void set_last_words(std::function<void()> last_words);
   // A disk that lies: syncs of files, of folders, or both do nothing and succeed. To see that a test can fail.
   void set_lying(bool files, bool directories);
 

@@ -77,7 +77,8 @@ SimWorld::SimWorld(uint64_t seed, const Config& config, SimWorldOptions options)
                .make_dns = [this](const DnsOptions&, Poller&) { return dns_.MakeClient(); },
                .open_directory = directory_opener(),
                .addresses = {*IpAddress::Parse("10.1.0.1")},
-               .seed = seed} {
+               .seed = seed,
+               .watch_crashes = [this](BlackBox* box, WorkSlot*) { black_box_ = box; }} {
   disk_.set_pause([this] { PauseOnDisk(); });
 }
 

@@ -92,6 +92,8 @@ class SimWorld {
   Gateway& gateway() { return *gateway_; }
   uint32_t life() const { return life_; }  // which gateway it is, from 1 on
   bool poisoned() const;
+  // Where the gateway notes what it works on; null while none runs.
+  BlackBox* black_box() { return black_box_; }
   // The process dies where it stands. What it wrote is there.
   void Kill();
   // The machine dies: what was synced is there.
@@ -136,6 +138,7 @@ class SimWorld {
   EventLog events_;
   World outside_;
   std::vector<Socket> survivors_;
+  BlackBox* black_box_ = nullptr;
   std::unique_ptr<Gateway> gateway_;
   std::vector<std::unique_ptr<SimActor>> threads_;
   std::vector<Entry> entries_;

@@ -67,6 +67,38 @@ TEST_F(LogReaderTest, NothingBeyondTheFrontierIsShown) {
   EXPECT_TRUE(reader.Next(log_->durable()).has_value());
 }
 
+TEST_F(LogReaderTest, WhatTheProgramHasDiedOverIsPassedOverToldAndKept) {
+  std::vector<Position> positions;
+  for (uint64_t i = 1; i <= 4; ++i) positions.push_back(Fragment(i, std::string(100 * i, 'x')));
+  auto quarantine = *disk_.Open("quarantine");
+  LogReader reader(*directory_, quarantine.get());
+  reader.PassOver({positions[1], {positions[3].segment, positions[3].offset + 8}});
+  std::vector<MessageId> shown;
+  while (const auto record = reader.Next(log_->durable())) shown.push_back(record->message);
+  EXPECT_EQ(shown, (std::vector<MessageId>{Id(1), Id(3), Id(4)}));
+  ASSERT_EQ(reader.report().damage.size(), 1u);
+  const Damage& damage = reader.report().damage[0];
+  EXPECT_EQ(damage.kind, DamageKind::kPassedOver);
+  EXPECT_EQ(damage.position, positions[1]);
+  EXPECT_EQ(damage.size, positions[2].offset - positions[1].offset);
+  EXPECT_NE(damage.copied_to, "");
+  EXPECT_EQ(reader.oldest_unread_segment(), positions[1].segment);
+}
+
+TEST_F(LogReaderTest, WhereItReadsIsNoted) {
+  const Position first = Fragment(1, "one");
+  const Position second = Fragment(2, "two");
+  WorkSlot slot;
+  LogReader reader(*directory_, nullptr);
+  reader.set_slot(&slot);
+  ASSERT_TRUE(reader.Next(log_->durable()).has_value());
+  EXPECT_EQ(slot.position, first.Pack());
+  EXPECT_EQ(slot.message, Id(1).number);
+  ASSERT_TRUE(reader.Next(log_->durable()).has_value());
+  EXPECT_EQ(slot.position, second.Pack());
+  EXPECT_EQ(slot.message, Id(2).number);
+}
+
 // A file whose page at `sick_offset` cannot be read.
 class SickFile final : public File {
  public:
