@@ -22,6 +22,7 @@ absl::StatusOr<std::vector<std::string>> FindLogs(Directory& root) {
   }
   std::sort(logs.begin(), logs.end());
   std::vector<std::string> sorted;
+  sorted.reserve(logs.size());
   for (auto& [index, name] : logs) sorted.push_back(std::move(name));
   return sorted;
 }
