@@ -5,6 +5,7 @@ import select
 import signal
 import socket
 import subprocess
+import time
 import unittest
 
 import smtp
@@ -14,7 +15,7 @@ from gateway import free_port, maildir_route, mx_route, next_hop_route, wait_unt
 from namespace import Namespace
 from next_hop import NextHop
 
-ATTEMPTED, CONNECT_FAILED, TIMED_OUT = 2001, 3010, 4051
+ATTEMPTED, CONNECT_FAILED, LOW_MEMORY, TIMED_OUT = 2001, 3010, 3019, 4051
 
 
 class Descriptors(unittest.TestCase):
@@ -66,6 +67,30 @@ class Descriptors(unittest.TestCase):
 
 
 class Memory(unittest.TestCase):
+    BLOCK_SIZE = 32 * 1024
+
+    def test_none_for_buffers(self):
+        """Who has a buffer goes on, who has none waits for one; nobody is refused or closed, and nobody spins."""
+        with Scene(senders=2) as scene:
+            with scene.faults.fail("memory", errno.ENOMEM, size_min=self.BLOCK_SIZE, size_max=self.BLOCK_SIZE + 64) as rule:
+                clients = [self.enterContext(scene.gateway.client(greet=False)) for _ in range(60)]
+                for client in clients:  # each stays in the middle of a body: more of them than there are blocks
+                    client.send(b"EHLO many.example\r\nMAIL FROM:<a@many.example>\r\nRCPT TO:<many@here.example>\r\nDATA\r\n")
+                scene.tells(LOW_MEMORY, "no memory for another buffer")
+                time.sleep(0.5)
+                spent = scene.gateway.cpu_seconds()
+                time.sleep(2)
+                self.assertLess(scene.gateway.cpu_seconds() - spent, 0.5, "who waits for memory does not spin")
+                self.assertGreater(rule.hits, 0)
+                self.assertIsNone(scene.gateway.process.poll())
+            for client in clients:
+                self.assertEqual([client.reply().code for _ in range(5)], [220, 250, 250, 250, 354])
+                client.send(b"Subject: many\r\n\r\nmany\r\n.\r\n")
+                self.assertEqual(client.reply().code, 250)
+            scene.flows(30)
+            scene.settle(self)
+            self.assertEqual(set(scene.senders.codes), {250})
+
     def test_none_for_anything(self):
         """That ends the process; the next start finds all that was promised."""
         with Scene() as scene:

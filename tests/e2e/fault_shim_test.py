@@ -114,9 +114,10 @@ class Shim(unittest.TestCase):
             self.assertEqual((rule.seen, rule.hits), (8, 2))
 
     def test_the_size_chooses(self):
-        with self.faults.fail("memory", errno.ENOMEM, size_min=12_345_678):
+        with self.faults.fail("memory", errno.ENOMEM, size_min=12_345_678, size_max=12_345_679):
             self.assertEqual(self.call("c.malloc(12345678)"), "None")
             self.assertNotEqual(self.call("c.malloc(12345677)"), "None")
+            self.assertNotEqual(self.call("c.malloc(12345680)"), "None")
 
     def test_short(self):
         with self.faults.shorten("write read", 4):

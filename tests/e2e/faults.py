@@ -9,7 +9,7 @@
 
     path       a part of the file's path (of the folder's and the name, where it is made), or of its kind, as "socket:"
     contains   bytes in one of the buffers that are written, sent, read or received
-    size_min   only calls about so many bytes, or more (memory: what is asked for)
+    size_min, size_max   only calls about so many bytes, or more, or fewer (memory: what is asked for)
     skip, every, times   so many pass first, then one in `every` is hit, `times` times (0: until it is lifted)
 
 POSTERN_FAULTS_SHIM names the library.
@@ -30,9 +30,9 @@ CALLS = ("write", "read", "sync", "start_sync", "allocate", "open", "rename", "r
 FAIL, SHORTEN, DELAY, STALL, ABORT, SHIFT = range(6)
 MAGIC = int.from_bytes(b"FAULT1", "little")
 HEADER = struct.Struct("<QQQ")
-RULE = struct.Struct("<IIIiQQQQqQQ128sQ120s")
+RULE = struct.Struct("<IIIiQQQQQqQQ128sQ120s")
 COUNTS = struct.Struct("<QQ")
-COUNTS_OFFSET = struct.calcsize("<IIIiQQQQq")
+COUNTS_OFFSET = struct.calcsize("<IIIiQQQQQq")
 RULE_COUNT = 64
 
 
@@ -123,7 +123,7 @@ class Faults:
 
     # The table.
 
-    def _arm(self, calls, effect, *, error=0, value=0, path="", contains=b"", size_min=0, skip=0, every=1, times=0):
+    def _arm(self, calls, effect, *, error=0, value=0, path="", contains=b"", size_min=0, size_max=0, skip=0, every=1, times=0):
         if len(path.encode()) >= 128 or len(contains) > 120:
             raise AssertionError("a rule has room for a path of 127 bytes and for 120 bytes of contents")
         mask = sum(1 << CALLS.index(call) for call in calls.split())
@@ -135,7 +135,7 @@ class Faults:
             self._next += 1
         rule = Rule(self, self._next % RULE_COUNT, mask)
         self._next += 1
-        RULE.pack_into(self.table, rule._offset, 0, mask, effect, error, skip, every, times, size_min, value, 0, 0,
+        RULE.pack_into(self.table, rule._offset, 0, mask, effect, error, skip, every, times, size_min, size_max, value, 0, 0,
                        path.encode(), len(contains), contains)
         struct.pack_into("<I", self.table, rule._offset, 1)
         self._armed.append(rule)

@@ -91,7 +91,7 @@ bool PathContains(const Call& call, const char* part) {
 
 bool Matches(const Rule& rule, const Call& call) {
   if (rule.armed.load(std::memory_order_acquire) == 0 || (rule.calls & call.kind) == 0) return false;
-  if (call.size < rule.size_min) return false;
+  if (call.size < rule.size_min || (rule.size_max > 0 && call.size > rule.size_max)) return false;
   if (rule.bytes_size > 0 ? !Contains(call, {rule.bytes, rule.bytes_size}) : call.made) return false;
   return rule.path[0] == '\0' || PathContains(call, rule.path);
 }

@@ -52,7 +52,8 @@ struct Rule {
   uint64_t skip_count;
   uint64_t every;
   uint64_t hit_count_max;
-  uint64_t size_min;  // calls about fewer bytes do not match
+  uint64_t size_min;  // calls about fewer bytes do not match,
+  uint64_t size_max;  // and those about more neither (0: there is no such bound)
   int64_t value;
   std::atomic<uint64_t> seen_count;
   std::atomic<uint64_t> hit_count;
