@@ -1,6 +1,7 @@
 #include "store/log_reader.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,10 +20,16 @@ absl::Status Lost(Directory& directory, Position position, std::string_view what
 }  // namespace
 
 absl::StatusOr<std::string_view> RecordFetcher::Read(Position position, size_t size) {
-  if (buffer_.size() < size) buffer_.resize(size);
-  const absl::StatusOr<size_t> count = file_->ReadAt(std::span(buffer_).first(size), position.offset);
+  if (buffer_size_ < size) {
+    // A record may be large, and a machine that has no memory for it now has some later.
+    buffer_.reset(new (std::nothrow) char[size]);
+    buffer_size_ = buffer_ == nullptr ? 0 : size;
+    if (buffer_ == nullptr)
+      return absl::UnavailableError(absl::StrCat("no memory to read ", size, " bytes of the log"));
+  }
+  const absl::StatusOr<size_t> count = file_->ReadAt(std::span(buffer_.get(), size), position.offset);
   if (!count.ok()) return count.status();
-  return std::string_view(buffer_.data(), *count);
+  return std::string_view(buffer_.get(), *count);
 }
 
 absl::StatusOr<RecordView> RecordFetcher::Fetch(Position position, Verify verify) {

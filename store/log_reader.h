@@ -32,7 +32,8 @@ class RecordFetcher {
  public:
   explicit RecordFetcher(Directory& directory) : directory_(directory) {}
 
-  // The record at `position`, lent until the next call. DataLoss when none is there or it is damaged.
+  // The record at `position`, lent until the next call. DataLoss when none is there or it is damaged; any other error
+  // says that it cannot be read just now.
   absl::StatusOr<RecordView> Fetch(Position position, Verify verify = Verify::kAll);
 
  private:
@@ -41,7 +42,8 @@ class RecordFetcher {
   Directory& directory_;
   std::unique_ptr<File> file_;
   uint32_t file_number_ = 0;
-  std::vector<char> buffer_;
+  std::unique_ptr<char[]> buffer_;
+  size_t buffer_size_ = 0;
   std::vector<Position> fragments_;
 };
 

@@ -218,6 +218,8 @@ HandoffResult StoreWriter::ContinueMove(const Handoff& handoff, Position& positi
   if (move_->copied_count < move_->fragments.size()) {
     Position& fragment = move_->fragments[move_->copied_count++];
     const absl::StatusOr<RecordView> piece = fetcher_.Fetch(fragment, Verify::kAllButBody);
+    // What cannot be read just now may be whole: the message stays where it is, and that segment is not freed.
+    if (!piece.ok() && !absl::IsDataLoss(piece.status())) return HandoffResult::kLost;
     if (!piece.ok() || piece->kind != RecordKind::kFragment || piece->message != handoff.message) {
       fragment = {};  // lost: whoever reads the message will be told
       return HandoffResult::kPending;

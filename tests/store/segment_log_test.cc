@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "store/log_reader.h"
 #include "tests/sim/sim_disk.h"
+#include "tests/store/moody_directory.h"
 #include "tests/store/store_fixture.h"
 
 namespace postern {
@@ -318,6 +319,21 @@ TEST_F(SegmentLogTest, AWriteWithoutRoomSpoilsTheHeadAndNotTheLog) {
   disk_.PowerCut(random_);
   Open();
   EXPECT_EQ(Numbers(), (std::vector<uint64_t>{1, 6}));
+}
+
+TEST_F(SegmentLogTest, ALogWithoutADescriptorForItsNextSegmentWaitsForOne) {
+  const auto real = *disk_.Open("log");
+  Moody directory(*real);
+  log_ = *SegmentLog::Open(directory, kOptions, nullptr);
+  directory.open_fails = true;
+  log_->BeginBatch();
+  AppendResult result = AppendResult::kOk;
+  for (uint64_t number = 1; number < 20 && result == AppendResult::kOk; ++number) result = Append(number, 1000);
+  EXPECT_EQ(result, AppendResult::kNoRoom);
+  EXPECT_FALSE(log_->poisoned());
+  directory.open_fails = false;
+  Put(20, 1000);
+  log_.reset();
 }
 
 TEST_F(SegmentLogTest, AFailedWriteOrSyncPoisonsForGood) {

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "store/queue_index.h"
 #include "tests/sim/sim_disk.h"
+#include "tests/store/moody_directory.h"
 #include "tests/store/store_fixture.h"
 
 namespace postern {
@@ -167,6 +168,37 @@ TEST_F(StoreWriterTest, AMoveBringsAMessageToTheHeadAndFreesItsOldPlace) {
   Open();
   EXPECT_EQ(Stored(1), one + "end");
   EXPECT_EQ(index_->Find(Id(1))->recipients()[1].attempt_count, 3);
+}
+
+TEST_F(StoreWriterTest, WhatCannotBeReadJustNowIsNotMovedAndNotLost) {
+  const std::string one = Body(1, 30'000);
+  driver_->Fragment(Id(1), one);
+  driver_->Accept(Id(1), "end");
+  driver_->Run();
+  Roll();
+  Moody directory(*directory_);
+  driver_.reset();
+  writer_.reset();
+  log_.reset();
+  log_ = *SegmentLog::Open(directory, kOptions, nullptr);
+  writer_ = std::make_unique<StoreWriter>(*log_, 256, &follower_);
+  driver_ = std::make_unique<WriterDriver>(*writer_);
+  reader_ = std::make_unique<LogReader>(directory, nullptr);
+  index_ = std::make_unique<QueueIndex>();
+  Follow();
+  const Position old = index_->Find(Id(1))->position();
+  OutcomeWriter state;
+  index_->EncodeState(*index_->Find(Id(1)), state);
+  // The record itself can be read, and its fragment cannot.
+  directory.sick_name = SegmentName(old.segment);
+  directory.sick_offset = 8192;
+  const Handoff& move = driver_->Move(Id(1), old, state.bytes());
+  driver_->Run();
+  EXPECT_EQ(move.result, HandoffResult::kLost);
+  Release();
+  EXPECT_EQ(log_->oldest_segment(), old.segment);
+  EXPECT_EQ(Stored(1), one + "end");
+  Open();  // without the moody one, which ends here
 }
 
 TEST_F(StoreWriterTest, NobodyWaitsForALargeMoveButTheOutcomesOfItsMessage) {
