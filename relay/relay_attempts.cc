@@ -100,7 +100,9 @@ Attempt* Relay::MakeAttempt(MessageId message, uint32_t destination, Occasion oc
     if (status.destination != destination || !Tries(status)) continue;
     // What was noted before the clock was set back is due by the clock of that time.
     const WallTime due = status.next_attempt + -scheduler_.set_back();
-    if (occasion != Occasion::kDue || due <= now) {
+    // And before an earlier life's clock was: farther off than the pause that it was noted for.
+    const bool astray = due > now + PolicyOf(destination).Interval(status.attempt_count, message.number);
+    if (occasion != Occasion::kDue || due <= now || astray) {
       attempt->indices.push_back(i);
       attempt->before.push_back(status);
     } else {

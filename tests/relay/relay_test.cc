@@ -69,6 +69,18 @@ TEST_F(RelayTest, WhatWaitsIsTriedAfterItsIntervalAlthoughTheClockIsSetBack) {
   EXPECT_EQ(courier_.started.size(), 1u);
 }
 
+TEST_F(RelayTest, WhatAClockNotedThatRanAheadDoesNotWaitForIt) {
+  Accept({"y@away.example"});
+  Settle();
+  courier_.Answer(Fate::kDeferred, 450);
+  Settle();
+  BeginAgain();
+  EXPECT_TRUE(courier_.started.empty()) << "a start changes no time that was noted";
+  clock_.wall = clock_.wall + -hours(10);
+  BeginAgain();
+  EXPECT_EQ(courier_.started.size(), 1u);
+}
+
 TEST_F(RelayTest, WhileALogCannotBeReadOnNothingOfItIsTriedAgain) {
   Accept({"y@away.example"});
   Settle();
