@@ -42,6 +42,8 @@ TEST_P(CorruptionTest, WithoutDamageAllIsThere) {
 
 TEST_P(CorruptionTest, OneBitAtEveryByte) {
   for (const uint32_t segment : Segments(log_.files)) {
+    // Only in its last segment does a killed log differ from one that was shut down.
+    if (!GetParam() && segment != log_.last_segment) continue;
     const std::string name = SegmentName(segment);
     for (size_t offset = 0; offset < log_.files.at(name).size(); ++offset) {
       SCOPED_TRACE(absl::StrCat(name, " at ", offset));
