@@ -39,7 +39,8 @@ bool HoldsRecord(Directory& directory, uint32_t number, uint32_t as, bool at_sta
     reader.Skip();
     result = reader.Next(record);
   }
-  return result == SegmentReader::Result::kRecord;
+  // What the disk cannot read may be one.
+  return result == SegmentReader::Result::kRecord || !reader.read_error().ok();
 }
 
 // Whose header stands at the start of the file.
@@ -85,7 +86,21 @@ absl::StatusOr<std::vector<MisplacedSegment>> FindMisplaced(Directory& directory
     misplaced.push_back({.named = number, .holds = holds});
     at_home.erase(number);
   }
-  for (MisplacedSegment& segment : misplaced) segment.is_copy = !at_home.insert(segment.holds).second;
+  std::map<uint32_t, uint32_t> comes_from;  // the name of today of whoever gets a name
+  for (MisplacedSegment& segment : misplaced) {
+    const bool has_owner =
+        at_home.contains(segment.holds) && HoldsRecord(directory, segment.holds, segment.holds, false);
+    segment.is_copy = has_owner || !comes_from.emplace(segment.holds, segment.named).second;
+  }
+  // A file without a record of its own name makes room for the one that has them, and gets the name that becomes free.
+  std::vector<MisplacedSegment> evicted;
+  for (const auto& [name, by] : comes_from) {
+    if (!at_home.contains(name)) continue;
+    uint32_t free = by;
+    for (auto next = comes_from.find(free); next != comes_from.end(); next = comes_from.find(free)) free = next->second;
+    evicted.push_back({.named = name, .holds = free});
+  }
+  misplaced.insert(misplaced.end(), evicted.begin(), evicted.end());
   return misplaced;
 }
 

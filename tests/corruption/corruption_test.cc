@@ -148,6 +148,19 @@ TEST_P(CorruptionTest, FilesWithEachOthersNamesArePutBack) {
   }
 }
 
+TEST_P(CorruptionTest, ExchangedFilesOfWhichOneHasLostItsFirstRecord) {
+  for (const uint32_t one : Segments(log_.files)) {
+    for (const uint32_t other : Segments(log_.files)) {
+      if (one == other) continue;
+      SCOPED_TRACE(absl::StrCat(one, " with ", other));
+      LogImage image = log_.files;
+      std::swap(image[SegmentName(one)], image[SegmentName(other)]);
+      image[SegmentName(one)][0] ^= 1;  // it is `other`, and nothing tells it any more
+      ExpectOnlyLost(log_, image, {Position{other, 0}});
+    }
+  }
+}
+
 TEST_P(CorruptionTest, ACopyOfAnotherSegmentTakesNothingBesideWhatItLiesOn) {
   const std::vector<uint32_t> numbers = Segments(log_.files);
   const uint32_t last = numbers.back();
