@@ -14,6 +14,8 @@
 #define POSTERN_CORE_DOORBELL_H_
 
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 
 namespace postern {
 
@@ -29,9 +31,8 @@ class Doorbell {
  public:
   // From here on Ring() answers true, once. The caller looks at its queues again before it sleeps.
   void BeginSleep() { state_.exchange(State::kAsleep, std::memory_order_acq_rel); }
-  // Sleeps until the next Ring(), for a sleeper that has no other way to sleep; the ringer then shakes it with Shake().
-  void Sleep() { state_.wait(State::kAsleep, std::memory_order_acquire); }
-  void Shake() { state_.notify_one(); }
+  // Whether nobody has rung since.
+  bool asleep() const { return state_.load(std::memory_order_acquire) == State::kAsleep; }
   void EndSleep() { state_.store(State::kAwake, std::memory_order_relaxed); }
 
   // True when the sleeper must be shaken; call it after the push.
@@ -42,23 +43,31 @@ class Doorbell {
   std::atomic<State> state_{State::kAwake};
 };
 
-// A thread that has nothing else to wait for than its queues.
+// A thread that has nothing else to wait for than its queues. It sleeps on a condition variable, for where there is no
+// futex std::atomic::wait() of libstdc++ 12 looks at the word before it takes its lock, and loses a ring in between.
 class ThreadDoorbell final : public Wakeable {
  public:
   void Wake() override {
-    if (bell_.Ring()) bell_.Shake();
+    if (!bell_.Ring()) return;
+    { const std::lock_guard lock(mutex_); }  // who has seen himself asleep is waiting by now
+    rung_.notify_one();
   }
 
   // Sleeps until somebody wakes us, unless `has_work` finds something first. May return without any reason.
   template <typename HasWork>
   void SleepUnless(HasWork has_work) {
     bell_.BeginSleep();
-    if (!has_work()) bell_.Sleep();
+    if (!has_work()) {
+      std::unique_lock lock(mutex_);
+      rung_.wait(lock, [this] { return !bell_.asleep(); });
+    }
     bell_.EndSleep();
   }
 
  private:
   Doorbell bell_;
+  std::mutex mutex_;
+  std::condition_variable rung_;
 };
 
 }  // namespace postern
