@@ -88,28 +88,37 @@ absl::StatusOr<bool> Mend(Directory& directory, const Damage& damage) {
   return true;
 }
 
-// A copy of a segment that is there is in the way of nothing, and of no use.
-absl::Status RemoveCopy(Directory& directory, uint32_t number, Directory& quarantine) {
-  const absl::StatusOr<std::unique_ptr<File>> file = directory.OpenForRead(SegmentName(number));
+// A copy at the end of the log is read by nobody, and is a file to use again: it shall look like one. It stays, since
+// by being there it says that the segment before it is complete.
+absl::Status EmptyCopy(Directory& directory, uint32_t number, Directory& quarantine) {
+  const absl::StatusOr<std::unique_ptr<File>> file = directory.OpenForWrite(SegmentName(number));
   if (!file.ok()) return file.status();
   const absl::StatusOr<uint64_t> size = (*file)->Size();
   if (!size.ok()) return size.status();
   const auto used = static_cast<uint32_t>(std::min<uint64_t>(*size, kSegmentSizeMax));
   const absl::StatusOr<std::string> kept = CopyToQuarantine(**file, {number, 0}, used, quarantine);
   if (!kept.ok()) return kept.status();
-  if (absl::Status status = directory.Remove(SegmentName(number)); !status.ok()) return status;
-  return directory.Sync();
+  constexpr std::array<char, kRecordHeaderSize> kZeros = {};
+  const std::string_view piece(kZeros.data(), kZeros.size());
+  if (absl::Status status = (*file)->WriteAt({&piece, 1}, 0); !status.ok()) return status;
+  return (*file)->Sync();
 }
 
-absl::Status RepairNames(Directory& directory, Directory& quarantine, std::vector<MisplacedSegment>& mended) {
+absl::Status RepairNames(Directory& directory, std::vector<MisplacedSegment>& mended) {
   absl::StatusOr<std::vector<MisplacedSegment>> misplaced = FindMisplaced(directory);
+  if (!misplaced.ok()) return misplaced.status();
+  if (absl::Status status = PutBack(directory, *misplaced); !status.ok()) return status;
+  mended = *std::move(misplaced);
+  return absl::OkStatus();
+}
+
+absl::Status EmptyCopies(Directory& directory, Directory& quarantine) {
+  const absl::StatusOr<std::vector<MisplacedSegment>> misplaced = FindMisplaced(directory);
   if (!misplaced.ok()) return misplaced.status();
   for (const MisplacedSegment& segment : *misplaced) {
     if (!segment.is_copy) continue;
-    if (absl::Status status = RemoveCopy(directory, segment.named, quarantine); !status.ok()) return status;
+    if (absl::Status status = EmptyCopy(directory, segment.named, quarantine); !status.ok()) return status;
   }
-  if (absl::Status status = PutBack(directory, *misplaced); !status.ok()) return status;
-  mended = *std::move(misplaced);
   return absl::OkStatus();
 }
 
@@ -117,7 +126,7 @@ absl::Status RepairNames(Directory& directory, Directory& quarantine, std::vecto
 
 absl::StatusOr<RecoveryReport> RepairLog(Directory& directory, Directory& quarantine) {
   RecoveryReport mended;
-  if (absl::Status status = RepairNames(directory, quarantine, mended.misplaced); !status.ok()) return status;
+  if (absl::Status status = RepairNames(directory, mended.misplaced); !status.ok()) return status;
   // To mend one thing may bring another to light, such as a gap behind a lost end; and no more than so many are known
   // at a time.
   for (bool again = true; again;) {
@@ -133,6 +142,8 @@ absl::StatusOr<RecoveryReport> RepairLog(Directory& directory, Directory& quaran
       if (mended.damage.size() < kDamageCountMax) mended.damage.push_back(damage);
     }
   }
+  // In the middle of the log they were damage, and are sealed by now.
+  if (absl::Status status = EmptyCopies(directory, quarantine); !status.ok()) return status;
   return mended;
 }
 

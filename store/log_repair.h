@@ -6,7 +6,7 @@
 //   broken      its place becomes fragments of no message, which everybody passes over; their bodies are what was there
 //   cut off     gets its seal
 //   a gap       the seal before it gets the number that leads to the other side
-//   misplaced   gets its name back; a copy of another segment goes into the quarantine
+//   misplaced   gets its name back; a copy of another segment is in the quarantine, and its file is empty
 //   unreadable  stays: it may be whole
 
 #ifndef POSTERN_STORE_LOG_REPAIR_H_
