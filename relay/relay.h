@@ -174,7 +174,7 @@ class Relay final : public FoldListener, public AttemptListener, private QueueOp
   DeliveryListener& listener_;
   const Clock& clock_;
   DestinationBook book_;
-  int64_t clock_ahead_us_ = 0;  // of the wall clock before the other one
+  int64_t clock_ahead_us_ = 0;                             // of the wall clock before the other one
   Scheduler scheduler_;                                    // beside the book
   std::vector<std::optional<MaildirTemplate>> templates_;  // beside the routes; one more for dead letters
   std::vector<Place> places_;                              // beside the book

@@ -1,5 +1,7 @@
 // A whole run: real threads and sockets, and what they have seen added up.
 
+#include "bench/load/load_run.h"
+
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -7,7 +9,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "bench/load/load_run.h"
 #include "gtest/gtest.h"
 #include "tests/relay/scripted_server.h"
 

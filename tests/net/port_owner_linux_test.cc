@@ -1,5 +1,7 @@
 // Against this machine's /proc, and against one that a test writes.
 
+#include "net/port_owner_linux.h"
+
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,7 +17,6 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "net/host.h"
-#include "net/port_owner_linux.h"
 #include "net/socket.h"
 
 namespace postern {
