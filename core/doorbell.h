@@ -45,6 +45,7 @@ class Doorbell {
 
 // A thread that has nothing else to wait for than its queues. It sleeps on a condition variable, for where there is no
 // futex std::atomic::wait() of libstdc++ 12 looks at the word before it takes its lock, and loses a ring in between.
+// It outlives everybody who may still be in Wake().
 class ThreadDoorbell final : public Wakeable {
  public:
   void Wake() override {

@@ -1,5 +1,6 @@
-#include <limits.h>
 #include <unistd.h>
+
+#include <climits>
 
 #include "net/program.h"
 

@@ -34,7 +34,7 @@ absl::Status EndService(const std::string& name);
 // Lives as the service `name`, which the system has begun: `body` runs on another thread, and what the system wants
 // comes as a Signal (net/host.h). The exit code of `body`, which the system learns too; FailedPrecondition when it was
 // not the system that has started this program.
-absl::StatusOr<int> LiveAsService(const std::string& name, std::function<int()> body);
+absl::StatusOr<int> LiveAsService(const std::string& name, const std::function<int()>& body);
 
 // Puts a line into the system's own log of events, under the name of a service that was installed.
 enum class JournalLevel { kInformation, kWarning, kError };

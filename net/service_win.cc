@@ -196,8 +196,8 @@ absl::Status EndService(const std::string& name) {
   return AwaitState(service->get(), name, SERVICE_STOPPED);
 }
 
-absl::StatusOr<int> LiveAsService(const std::string& name, std::function<int()> body) {
-  Life life{.name = ToWide(name), .body = std::move(body)};
+absl::StatusOr<int> LiveAsService(const std::string& name, const std::function<int()>& body) {
+  Life life{.name = ToWide(name), .body = body};
   the_life = &life;
   const std::array<SERVICE_TABLE_ENTRYW, 2> table = {{{life.name.data(), ServiceMain}, {nullptr, nullptr}}};
   if (!StartServiceCtrlDispatcherW(table.data())) {

@@ -38,9 +38,10 @@ void WriteLog(Directory& directory) {
   record.message_size = kBodySize;
   std::unique_ptr<SegmentWriter> writer;
   uint32_t segment = 0;
+  uint64_t sequence = 0;
   for (uint64_t i = 1; i <= kMessageCount; ++i) {
     if (writer != nullptr && !writer->HasRoom(RecordSize(record))) {
-      writer->AppendSeal(i);
+      writer->AppendSeal(++sequence);
       CHECK(writer->Flush().ok());
       writer.reset();
     }
@@ -50,7 +51,7 @@ void WriteLog(Directory& directory) {
       writer = std::make_unique<SegmentWriter>(*std::move(file), segment, kSegmentSizeDefault, true);
     }
     record.message = Id(i);
-    record.sequence = i;
+    record.sequence = ++sequence;
     writer->Append(record);
     if (writer->batch_full()) CHECK(writer->Flush().ok());
   }

@@ -1,20 +1,23 @@
 #include "net/local_door.h"
 
 #include <chrono>
-#include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "net/dialog.h"
+#include "net/host.h"
 #include "net/socket.h"
 
 namespace postern {
 namespace {
 
 // Short, or it would not fit into the address of a UNIX socket; and of this process alone.
-std::string DoorPath() { return absl::StrCat(std::getenv("TEST_TMPDIR"), "/door"); }
+std::string DoorPath() {
+  return (std::filesystem::temp_directory_path() / absl::StrCat("postern_door.", ProcessId())).string();
+}
 
 MonotonicTime Soon() { return SystemClock().Monotonic() + std::chrono::seconds(10); }
 

@@ -31,6 +31,7 @@ std::string Knowledge::Check(const Found& found) const {
   if (!found.error.empty()) return found.error;
   if (found.damage_count > damage_count_max_)
     return absl::StrCat("what a crash has left is taken for damage: ", found.damage);
+  if (found.copy_count > damage_count_max_) return "a segment is there twice";
   for (const auto& [number, message] : found.messages) {
     if (std::string error = CheckMessage(number, message); !error.empty()) return error;
   }

@@ -41,7 +41,8 @@ struct Found {
   std::map<std::string, std::string> quarantined{};  // files in the quarantine, by path
   std::map<std::string, std::string> copies{};       // what it says is in the quarantine: path and damaged bytes
   uint64_t damage_count = 0;
-  std::string damage{};  // the first of it
+  std::string damage{};     // the first of it
+  uint64_t copy_count = 0;  // of segments that are there twice
   friend bool operator==(const Found&, const Found&) = default;
 };
 
@@ -67,7 +68,7 @@ class Knowledge {
   void AcknowledgeMailed(const std::string& path) { mailed_[path].acknowledged = true; }
   // Somebody has damaged the record of a message, by other means than a crash.
   void Damage(uint64_t number) { messages_[number].damaged = true; }
-  // So much may be told as damaged.
+  // So much may be told as damaged, and so many segments be there twice.
   void AllowDamage(uint64_t count_max) { damage_count_max_ = count_max; }
 
   // What is wrong with `found`, the first thing; empty when nothing is.

@@ -24,7 +24,7 @@ absl::StatusOr<std::unique_ptr<RecoveredStore>> RecoveredStore::Open(RecordingDi
     if (!directory.ok()) return directory.status();
     *folder = *std::move(directory);
   }
-  absl::StatusOr<std::unique_ptr<SegmentLog>> log = SegmentLog::Open(*store->directory_, options, nullptr);
+  absl::StatusOr<std::unique_ptr<SegmentLog>> log = SegmentLog::Open(*store->directory_, options, &store->opening_);
   if (!log.ok()) return log.status();
   store->log_ = *std::move(log);
   store->reader_ = std::make_unique<LogReader>(*store->directory_, store->quarantine_.get());
@@ -51,6 +51,7 @@ Found RecoveredStore::Look() {
     message.body = body.value_or("");
   }
   found.damage_count = reader_->report().damage_count;
+  for (const MisplacedSegment& segment : opening_.misplaced) found.copy_count += segment.is_copy;
   const DiskImage& image = disk_.image();
   for (const Damage& damage : reader_->report().damage) {
     if (found.damage.empty()) {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "store/log_reader.h"
 #include "store/queue_index.h"
+#include "store/recovery_report.h"
 #include "store/segment_log.h"
 #include "tests/prover/knowledge.h"
 #include "tests/prover/recording_disk.h"
@@ -40,6 +41,7 @@ class RecoveredStore {
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<Directory> quarantine_;
   std::unique_ptr<SegmentLog> log_;
+  RecoveryReport opening_;
   std::unique_ptr<LogReader> reader_;
   QueueIndex index_;
 };

@@ -252,15 +252,8 @@ std::vector<Case> PutsNamesRight() {
   return Only(workload);
 }
 
-// What is damaged is set aside, and a segment that is there twice is there once. Then the log is as any.
-std::vector<Case> MendsALog() {
-  std::vector<Case> cases;
-  Workload damaged = MakeDamaged();
-  damaged.Begin();
-  damaged.Mend();
-  damaged.Begin().Receive({100});
-  cases.push_back(damaged.Take());
-
+// Three segments are full, and somebody has put a copy of the first behind the one with this index.
+Workload MakeDoubled(int behind) {
   Workload before(kScriptOptions);
   Life& life = before.Begin();
   for (int i = 0; i < 3; ++i) {
@@ -271,14 +264,28 @@ std::vector<Case> MendsALog() {
   const NodeNumber copy = image.NextNode();
   const auto first = image.names.lower_bound("log/segment");
   image.contents[copy] = image.contents.at(first->second);
-  // Between the second and the third, whose numbers leave room.
-  image.names["log/" + SegmentName(*ParseSegmentName(std::next(first)->first.substr(4)) + 1)] = copy;
+  // Their numbers leave room.
+  const std::string& name = std::next(first, behind)->first;
+  image.names["log/" + SegmentName(*ParseSegmentName(name.substr(4)) + 1)] = copy;
   Knowledge known = before.history().now;
   known.AllowDamage(4);
-  Workload doubled(kScriptOptions, std::move(image), std::move(known), before.history().last_number);
-  doubled.Mend();
-  doubled.Begin().Receive({100});
-  cases.push_back(doubled.Take());
+  return Workload(kScriptOptions, std::move(image), std::move(known), before.history().last_number);
+}
+
+// What is damaged is set aside, and a segment that is there twice is there once. Then the log is as any.
+std::vector<Case> MendsALog() {
+  std::vector<Case> cases;
+  Workload damaged = MakeDamaged();
+  damaged.Begin();
+  damaged.Mend();
+  damaged.Begin().Receive({100});
+  cases.push_back(damaged.Take());
+  for (const int behind : {1, 2}) {
+    Workload doubled = MakeDoubled(behind);
+    doubled.Mend();
+    doubled.Begin().Receive({100});
+    cases.push_back(doubled.Take());
+  }
   return cases;
 }
 

@@ -1,5 +1,6 @@
 #include "store/store_writer.h"
 
+#include <array>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -445,11 +446,18 @@ TEST_F(StoreWriterTest, AFailedSyncPoisonsAndNothingIsAcceptedAfter) {
   EXPECT_EQ(Stored(1), "before");  // what was accepted can still be read and sent
 }
 
+// Where a producer gets its receipts. The writer may still be about to wake it when it has them all.
+struct Desk {
+  ThreadDoorbell bell;
+  ReceiptBox home{4, bell};
+};
+
 // The real thread: producers that wait for their receipts, and a reader that follows.
 TEST(StoreWriterThread, ManyProducersAndAFollower) {
   constexpr uint64_t kProducers = 3;
   constexpr uint64_t kMessages = 200;
   const std::string path = std::string(std::getenv("TEST_TMPDIR")) + "/threads";
+  std::array<Desk, kProducers> desks;
   auto directory = *OpenDirectory(path);
   auto log = *SegmentLog::Open(*directory, {.segment_size = 128 * 1024, .segment_size_min = 8192}, nullptr);
   ThreadDoorbell follower;
@@ -461,8 +469,8 @@ TEST(StoreWriterThread, ManyProducersAndAFollower) {
   std::vector<std::thread> producers;
   for (uint64_t p = 0; p < kProducers; ++p) {
     producers.emplace_back([&, p] {
-      ThreadDoorbell self;
-      ReceiptBox home(4, self);
+      ThreadDoorbell& self = desks[p].bell;
+      ReceiptBox& home = desks[p].home;
       const std::string envelope = EncodeEnvelope();
       Block body;
       for (uint64_t i = 0; i < kMessages; ++i) {
