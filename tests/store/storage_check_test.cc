@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
 #include "tests/sim/sim_disk.h"
+#include "tests/store/forwarding_directory.h"
 
 namespace postern {
 namespace {
@@ -24,35 +26,12 @@ class SteppingClock final : public Clock {
 };
 
 // Says what kind of file system it is, and leaves the rest to another.
-class Disguised final : public Directory {
+class Disguised final : public ForwardingDirectory {
  public:
-  Disguised(Directory& real, FileSystemInfo info) : real_(real), info_(std::move(info)) {}
-  const std::string& path() const override { return real_.path(); }
-  absl::StatusOr<std::vector<std::string>> List() override { return real_.List(); }
-  absl::StatusOr<std::unique_ptr<File>> OpenForRead(const std::string& name) override {
-    return real_.OpenForRead(name);
-  }
-  absl::StatusOr<std::unique_ptr<File>> OpenForWrite(const std::string& name) override {
-    return real_.OpenForWrite(name);
-  }
-  absl::StatusOr<std::unique_ptr<File>> Create(const std::string& name, uint64_t size) override {
-    return real_.Create(name, size);
-  }
-  absl::StatusOr<std::unique_ptr<SharedBytes>> OpenShared(const std::string& name, size_t size) override {
-    return real_.OpenShared(name, size);
-  }
-  absl::Status Rename(const std::string& from, const std::string& to) override { return real_.Rename(from, to); }
-  absl::Status Remove(const std::string& name) override { return real_.Remove(name); }
-  absl::Status Sync() override { return real_.Sync(); }
-  absl::StatusOr<std::unique_ptr<Directory>> OpenSubdirectory(const std::string& name) override {
-    return real_.OpenSubdirectory(name);
-  }
-  absl::StatusOr<std::unique_ptr<DirectoryLock>> TryLock() override { return real_.TryLock(); }
-  absl::StatusOr<uint64_t> FreeSize() override { return real_.FreeSize(); }
+  Disguised(Directory& real, FileSystemInfo info) : ForwardingDirectory(real), info_(std::move(info)) {}
   absl::StatusOr<FileSystemInfo> FileSystem() override { return info_; }
 
  private:
-  Directory& real_;
   const FileSystemInfo info_;
 };
 
