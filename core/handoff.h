@@ -30,7 +30,8 @@ enum class HandoffResult : uint8_t {
   kDurable,   // kFragment: written, its memory is free; all others: on stable storage
   kNoRoom,    // the disk is full: nothing was kept, try again later
   kLost,      // trying again is of no use: the record would fit no segment of the log; or kMove, and the message
-              // cannot be read where it should be
+              // is not where it should be
+  kUnread,    // kMove: the message cannot be read just now and stays where it is, try again later
   kPoisoned,  // a sync or a write has failed: nothing is accepted until a restart
 };
 

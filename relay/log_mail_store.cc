@@ -181,12 +181,12 @@ bool LogMailStore::TryPushReport(Handoff& handoff) {
   return true;
 }
 
-void LogMailStore::Maintain() {
-  TakeMoveReceipts();
+void LogMailStore::Maintain(MonotonicTime now) {
+  TakeMoveReceipts(now);
   for (const std::unique_ptr<Log>& log : logs_) {
     const Frontier frontier = log->parts.writer.durable();
     if (log->folded == frontier && frontier != Frontier{}) {
-      StartMoves(*log);
+      StartMoves(*log, now);
       const uint32_t needed =
           std::min(log->pins->Oldest(log->index.oldest_needed_segment(frontier)), log->reader.oldest_unread_segment());
       log->parts.writer.SetNeededSegment(needed, frontier);
@@ -203,11 +203,11 @@ bool LogMailStore::HasWork() const {
   });
 }
 
-void LogMailStore::StartMoves(Log& log) {
+void LogMailStore::StartMoves(Log& log, MonotonicTime now) {
   if (log.move_count > 0) return;  // the next ones when these are at their new places
-  if (log.no_room_at == log.folded) return;
+  if (log.no_room_at == log.folded || now < log.moves_rest_until) return;
   if (!log.index.WantsMoves(log.folded, log.parts.segment_size, log.parts.writer.full())) return;
-  for (const MessageId message : log.index.TakeMoves(kMoveCountMax)) {
+  for (const MessageId message : log.index.TakeMoves(log.moves_at_once)) {
     const QueuedMessage* queued = log.index.Find(message);
     auto move = std::make_unique<Move>();
     log.index.EncodeState(*queued, move->state);
@@ -228,13 +228,18 @@ void LogMailStore::StartMoves(Log& log) {
   }
 }
 
-void LogMailStore::TakeMoveReceipts() {
+void LogMailStore::TakeMoveReceipts(MonotonicTime now) {
   Handoff* handoff = nullptr;
   while (move_receipts_.queue.TryPop(handoff)) {
     Log& log = *static_cast<Log*>(handoff->owner);
     CHECK_GT(log.move_count, 0u);
     --log.move_count;
     if (handoff->result == HandoffResult::kNoRoom) log.no_room_at = log.parts.writer.durable();
+    if (handoff->result == HandoffResult::kDurable) log.moves_at_once = kMoveCountMax;
+    if (handoff->result == HandoffResult::kUnread) {
+      log.moves_rest_until = now + kUnreadPause;
+      log.moves_at_once = 1;
+    }
     // What is lost is left where it should be, and stays counted as away.
     if (handoff->result != HandoffResult::kDurable && handoff->result != HandoffResult::kLost) {
       log.index.NoteMoveFailed(handoff->message);

@@ -8,6 +8,7 @@
 #ifndef POSTERN_RELAY_LOG_MAIL_STORE_H_
 #define POSTERN_RELAY_LOG_MAIL_STORE_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
+#include "core/clock.h"
 #include "core/doorbell.h"
 #include "core/handoff.h"
 #include "core/work_slot.h"
@@ -68,7 +70,7 @@ class LogMailStore final : public MailStore {
   bool TryPush(Handoff& handoff) override;
 
   // What is to be done for the logs themselves, once in a turn: wakes the writers, moves messages, frees segments.
-  void Maintain();
+  void Maintain(MonotonicTime now);
   // Durable records that were not folded yet, or receipts of moves.
   bool HasWork() const;
 
@@ -78,6 +80,8 @@ class LogMailStore final : public MailStore {
 
  private:
   static constexpr size_t kMoveCountMax = 32;  // away at once, of one log
+  // A disk that has just failed to read a message may take seconds to fail again, and the writer waits with it.
+  static constexpr Duration kUnreadPause = std::chrono::minutes(1);
 
   struct Move {
     Handoff handoff;
@@ -92,6 +96,9 @@ class LogMailStore final : public MailStore {
     QueueIndex index;
     Frontier folded;      // everything before it is in the index
     Frontier no_room_at;  // there was no room for a move; no other is tried until the log has grown
+    // After a message that could not be read: when moves go on, and how many at once; a single one until one succeeds.
+    MonotonicTime moves_rest_until{INT64_MIN};
+    size_t moves_at_once = kMoveCountMax;
     bool pushed = false;  // the writer is to be woken
     std::shared_ptr<SegmentPins> pins = std::make_shared<SegmentPins>();
   };
@@ -107,8 +114,8 @@ class LogMailStore final : public MailStore {
   Log* Locate(MessageId message, const QueuedMessage** queued);
   Log& LocateForPush(MessageId message);
   bool TryPushReport(Handoff& handoff);
-  void StartMoves(Log& log);
-  void TakeMoveReceipts();
+  void StartMoves(Log& log, MonotonicTime now);
+  void TakeMoveReceipts(MonotonicTime now);
 
   WorkSlot* const slot_;
   std::vector<std::unique_ptr<Log>> logs_;

@@ -43,6 +43,7 @@ void OutcomePost::TakeReceipts() {
         break;
       case HandoffResult::kPending:
       case HandoffResult::kLost:
+      case HandoffResult::kUnread:
       case HandoffResult::kPoisoned: stuck_.push_back(handoff); break;
     }
   }

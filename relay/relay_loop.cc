@@ -19,7 +19,7 @@ RelayLoop::~RelayLoop() {
 void RelayLoop::RunTurn() {
   more_ = relay_.Turn();
   MonotonicTime next = courier_.Turn();
-  store_.Maintain();
+  store_.Maintain(clock_.Monotonic());
   if (const std::optional<WallTime> due = relay_.next_turn()) {
     // Not longer than a minute: the wall clock may be set meanwhile.
     const std::chrono::microseconds wait(std::clamp<int64_t>(due->us - clock_.Wall().us, 1000, 60'000'000));

@@ -199,7 +199,8 @@ HandoffResult StoreWriter::AppendAccepted(const Handoff& handoff, Position& posi
 // Copies a message as it is: a body that the disk has damaged stays damaged, and is told when somebody reads it.
 HandoffResult StoreWriter::StartMove(const Handoff& handoff) {
   const absl::StatusOr<RecordView> old = fetcher_.Fetch(Position::Unpack(handoff.position), Verify::kAllButBody);
-  if (!old.ok() || old->message != handoff.message) return HandoffResult::kLost;
+  if (!old.ok()) return absl::IsDataLoss(old.status()) ? HandoffResult::kLost : HandoffResult::kUnread;
+  if (old->message != handoff.message) return HandoffResult::kLost;
   if (!MakesMessage(old->kind)) return HandoffResult::kLost;
   // The fetcher's memory is needed for the pieces.
   move_.emplace(Move{.head = std::string(old->head),
@@ -219,7 +220,7 @@ HandoffResult StoreWriter::ContinueMove(const Handoff& handoff, Position& positi
     Position& fragment = move_->fragments[move_->copied_count++];
     const absl::StatusOr<RecordView> piece = fetcher_.Fetch(fragment, Verify::kAllButBody);
     // What cannot be read just now may be whole: the message stays where it is, and that segment is not freed.
-    if (!piece.ok() && !absl::IsDataLoss(piece.status())) return HandoffResult::kLost;
+    if (!piece.ok() && !absl::IsDataLoss(piece.status())) return HandoffResult::kUnread;
     if (!piece.ok() || piece->kind != RecordKind::kFragment || piece->message != handoff.message) {
       fragment = {};  // lost: whoever reads the message will be told
       return HandoffResult::kPending;

@@ -1,5 +1,6 @@
 #include "relay/log_mail_store.h"
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "store/segment_log.h"
 #include "tests/sim/sim_disk.h"
+#include "tests/store/moody_directory.h"
 #include "tests/store/store_fixture.h"
 
 namespace postern {
@@ -29,7 +31,8 @@ class Listener final : public FoldListener {
 class LogMailStoreTest : public testing::Test {
  protected:
   struct Parts {
-    std::unique_ptr<Directory> directory;
+    std::unique_ptr<Directory> disk;
+    std::unique_ptr<Moody> directory;
     std::unique_ptr<SegmentLog> log;
     std::unique_ptr<StoreWriter> writer;
     std::unique_ptr<WriterDriver> driver;
@@ -39,7 +42,8 @@ class LogMailStoreTest : public testing::Test {
     std::vector<MailLog> logs;
     for (size_t i = 0; i < kLogCount; ++i) {
       Parts& parts = parts_[i];
-      parts.directory = *disk_.Open(absl::StrCat("log", i));
+      parts.disk = *disk_.Open(absl::StrCat("log", i));
+      parts.directory = std::make_unique<Moody>(*parts.disk);
       parts.log = *SegmentLog::Open(*parts.directory, kOptions, nullptr);
       parts.writer = std::make_unique<StoreWriter>(*parts.log, 256);
       parts.driver = std::make_unique<WriterDriver>(*parts.writer);
@@ -53,7 +57,7 @@ class LogMailStoreTest : public testing::Test {
     for (Parts& parts : parts_) parts.driver->Run();
     while (store_->Fold(listener_, 100)) {
     }
-    store_->Maintain();
+    store_->Maintain(now_);
   }
   void Accept(size_t log, uint64_t number, std::string_view body = "body", size_t recipient_count = 1) {
     parts_[log].driver->Accept(Id(number), body, EncodeEnvelope(recipient_count, kEnvelopeUrgent));
@@ -95,6 +99,7 @@ class LogMailStoreTest : public testing::Test {
   Listener listener_;
   Parts parts_[kLogCount];
   std::unique_ptr<LogMailStore> store_;
+  MonotonicTime now_;
   uint64_t filler_ = 1'000'000;
 };
 
@@ -222,6 +227,32 @@ TEST_F(LogMailStoreTest, AReportThatIsGivenUpHoldsNothing) {
   Roll(0);
   EXPECT_GT(parts_[0].log->oldest_segment(), old);
   EXPECT_EQ(Read(1), "old");
+}
+
+TEST_F(LogMailStoreTest, WhatCannotBeReadJustNowIsMovedAfterAPause) {
+  for (uint64_t i = 1; i <= 3; ++i) Accept(0, i, Body(i, 4500));
+  const uint32_t old = parts_[0].log->oldest_segment();
+  Moody& directory = *parts_[0].directory;
+  directory.sick_name = SegmentName(old);
+  directory.sick_offset = store_->index(0).Find(Id(2))->position().offset;
+  Roll(0);
+  EXPECT_FALSE(parts_[0].writer->full()) << "mail is taken as before";
+  EXPECT_EQ(parts_[0].log->oldest_segment(), old);
+  EXPECT_EQ(store_->index(0).Find(Id(2))->oldest_segment(), old);
+
+  // As long as it lasts it costs one read a minute, however much mail there is.
+  now_ = now_ + std::chrono::minutes(1);
+  directory.failure_count = 0;
+  Roll(0);
+  EXPECT_EQ(directory.failure_count, 1u);
+  directory.sick_name.clear();
+  Roll(0);
+  EXPECT_EQ(store_->index(0).Find(Id(2))->oldest_segment(), old);
+
+  now_ = now_ + std::chrono::minutes(1);
+  for (int i = 0; i < 3; ++i) Turn();  // without any more mail: it is moved, read back, and its segment freed
+  EXPECT_GT(parts_[0].log->oldest_segment(), old);
+  for (uint64_t i = 1; i <= 3; ++i) EXPECT_EQ(Read(i), Body(i, 4500));
 }
 
 }  // namespace

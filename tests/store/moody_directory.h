@@ -40,15 +40,19 @@ class Moody final : public ForwardingDirectory {
   bool open_fails = false;
   std::string sick_name;  // whose byte at `sick_offset` cannot be read, with all that is read together with it
   uint64_t sick_offset = 0;
+  uint64_t failure_count = 0;  // of reads
 
  private:
   class OpenFile final : public File {
    public:
-    OpenFile(const Moody& moody, std::string name, std::unique_ptr<File> real)
+    OpenFile(Moody& moody, std::string name, std::unique_ptr<File> real)
         : moody_(moody), name_(std::move(name)), real_(std::move(real)) {}
     absl::StatusOr<size_t> ReadAt(std::span<char> bytes, uint64_t offset) override {
       const bool is_there = offset <= moody_.sick_offset && moody_.sick_offset < offset + bytes.size();
-      if (name_ == moody_.sick_name && is_there) return absl::InternalError("read: I/O error");
+      if (name_ == moody_.sick_name && is_there) {
+        ++moody_.failure_count;
+        return absl::InternalError("read: I/O error");
+      }
       return real_->ReadAt(bytes, offset);
     }
     absl::Status WriteAt(std::span<const std::string_view> pieces, uint64_t offset) override {
@@ -59,7 +63,7 @@ class Moody final : public ForwardingDirectory {
     absl::StatusOr<uint64_t> Size() override { return real_->Size(); }
 
    private:
-    const Moody& moody_;
+    Moody& moody_;
     const std::string name_;
     const std::unique_ptr<File> real_;
   };

@@ -195,9 +195,22 @@ TEST_F(StoreWriterTest, WhatCannotBeReadJustNowIsNotMovedAndNotLost) {
   directory.sick_offset = 8192;
   const Handoff& move = driver_->Move(Id(1), old, state.bytes());
   driver_->Run();
-  EXPECT_EQ(move.result, HandoffResult::kLost);
+  EXPECT_EQ(move.result, HandoffResult::kUnread);
+  directory.sick_offset = old.offset;
+  const Handoff& once_more = driver_->Move(Id(1), old, state.bytes());
+  driver_->Run();
+  EXPECT_EQ(once_more.result, HandoffResult::kUnread);
+  EXPECT_FALSE(writer_->full());
   Release();
   EXPECT_EQ(log_->oldest_segment(), old.segment);
+  EXPECT_EQ(Stored(1), one + "end");
+
+  directory.sick_name.clear();
+  const Handoff& moved = driver_->Move(Id(1), old, state.bytes());
+  driver_->Run();
+  EXPECT_EQ(moved.result, HandoffResult::kDurable);
+  Release();
+  EXPECT_GT(log_->oldest_segment(), old.segment);
   EXPECT_EQ(Stored(1), one + "end");
   Open();  // without the moody one, which ends here
 }
