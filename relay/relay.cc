@@ -157,6 +157,11 @@ void Relay::Release(Attempt& attempt) {
   if (queued.has_value()) {
     if (attempt.next_attempt.us != INT64_MAX) {
       scheduler_.Add(attempt.destination, attempt.message, attempt.next_attempt);
+    } else if (std::any_of(queued->recipients.begin(), queued->recipients.end(), [&](const QueuedRecipient& recipient) {
+                 return recipient.destination == attempt.destination && Tries(recipient);
+               })) {
+      // A segment was copied into another log: what was settled was one copy, and here is the other.
+      scheduler_.Add(attempt.destination, attempt.message, clock_.Wall());
     }
     ReportWhatIsDue(attempt.message, &attempt);
   }

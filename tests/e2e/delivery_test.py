@@ -89,7 +89,8 @@ class Limits(Delivery):
                 self.assertFalse([c for c in hop.commands if c.startswith(("DATA", "BDAT"))])
 
     def test_several_next_hops_share(self):
-        with NextHop(0) as a, NextHop(0) as b:
+        # So slow that each message needs a connection of its own: one that is kept would take most of them.
+        with NextHop(0, delay=0.1) as a, NextHop(0, delay=0.1) as b:
             gateway = self.start(None, route=next_hop_route(a.port, free_port(), b.port))
             for i in range(20):
                 gateway.send(f"r{i}@far.example")
