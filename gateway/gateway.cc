@@ -359,7 +359,7 @@ void Gateway::Enter(Life life, Duration patience) {
 
 void Gateway::RunTurn() {
   store_->TellDamage(*mail_store_, events_);
-  poison_->Turn(*mail_store_);
+  poison_->Turn(*mail_store_, *relay_);
   if (!relay_stopped_.load(std::memory_order_acquire)) return;
   if (!relay_->idle() || !courier_->closed() || !control_->closed()) return;
   dns_->Close();

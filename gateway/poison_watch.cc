@@ -95,13 +95,11 @@ void PoisonWatch::Judge(LogMailStore& store, Relay& relay, WorkSlot* slot, uint6
 void PoisonWatch::Park(const Suspect& who, LogMailStore& store, Relay& relay, WorkSlot* slot, uint64_t free_size_min) {
   const MessageId message{who.key};
   if (AtRest(store, message)) return box_->book().Forget(who);
-  parking_.push_back(who);
   std::string where;
   const std::unique_ptr<Directory> folder = StartBundle(who, where);
   const std::string why =
       absl::StrCat("parked: in work (", ToText(who.stage), ") at ", CountText(who), " of the gateway",
                    folder == nullptr ? "" : absl::StrCat("; see ", folder->path()));
-  if (relay.Park(message, why) != QueueOperations::Answer::kStarted) where = "it cannot be parked now";
   // To copy it is to read it: whoever died of that is not copied again.
   if (folder != nullptr && who.stage != WorkStage::kBundling) {
     const WorkScope work(slot, WorkStage::kBundling, message);
@@ -116,7 +114,14 @@ void PoisonWatch::Park(const Suspect& who, LogMailStore& store, Relay& relay, Wo
     if (copied.ok()) copied = folder->Sync();
     if (!copied.ok() && !absl::IsAlreadyExists(copied)) absl::StrAppend(&where, "; ", copied.message());
   }
-  TellParked(who, where, "held until an operator releases it");
+  StartParking(parking_.emplace_back(Parking{.who = who, .why = why, .bundle = where}), relay);
+}
+
+// The relay carries out so many wishes at once, and none for what it works on.
+void PoisonWatch::StartParking(Parking& parking, Relay& relay) {
+  if (relay.Park(MessageId{parking.who.key}, parking.why) != QueueOperations::Answer::kStarted) return;
+  parking.started = true;
+  TellParked(parking.who, parking.bundle, "held until an operator releases it");
 }
 
 // Its copy is where that of any damage is, and told with it at every start; here only what is new.
@@ -163,11 +168,14 @@ void PoisonWatch::TellParked(const Suspect& who, std::string_view where, std::st
                                  {"text", text}});
 }
 
-void PoisonWatch::Turn(LogMailStore& store) {
-  std::erase_if(parking_, [&](const Suspect& who) {
-    if (!AtRest(store, MessageId{who.key})) return false;
-    box_->book().Forget(who);
-    return true;
+void PoisonWatch::Turn(LogMailStore& store, Relay& relay) {
+  std::erase_if(parking_, [&](Parking& parking) {
+    if (AtRest(store, MessageId{parking.who.key})) {
+      box_->book().Forget(parking.who);
+      return true;
+    }
+    if (!parking.started) StartParking(parking, relay);
+    return false;
   });
 }
 

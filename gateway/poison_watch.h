@@ -40,12 +40,22 @@ class PoisonWatch {
   // less than `free_size_min` of the disk.
   void Judge(LogMailStore& store, Relay& relay, WorkSlot* slot, uint64_t free_size_min);
 
-  // In every turn of the relay: a count is forgotten when the log says that its message is parked.
-  void Turn(LogMailStore& store);
+  // In every turn of the relay: what could not be parked yet is tried again, and a count is forgotten when the log says
+  // that its message is parked.
+  void Turn(LogMailStore& store, Relay& relay);
 
  private:
+  // A message that the log does not show as parked yet.
+  struct Parking {
+    Suspect who;
+    std::string why;     // for the reply of its recipients
+    std::string bundle;  // where it is, or why it is not whole
+    bool started = false;
+  };
+
   void TellWork(const Death::Work& work);
   void Park(const Suspect& who, LogMailStore& store, Relay& relay, WorkSlot* slot, uint64_t free_size_min);
+  void StartParking(Parking& parking, Relay& relay);
   void BundleRecord(const Suspect& who, const LogMailStore& store);
   // Its folder, when the crash is new and its report is written; null otherwise. `where` gets its path, or why not.
   std::unique_ptr<Directory> StartBundle(const Suspect& who, std::string& where);
@@ -56,7 +66,7 @@ class PoisonWatch {
   const std::string version_;
   const Clock& clock_;
   std::unique_ptr<BlackBox> box_;
-  std::vector<Suspect> parking_;  // the log does not say so yet
+  std::vector<Parking> parking_;
 };
 
 }  // namespace postern

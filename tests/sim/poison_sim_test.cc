@@ -11,10 +11,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/work_slot.h"
 #include "gateway/black_box.h"
 #include "gateway/version.h"
 #include "gtest/gtest.h"
+#include "relay/queue_operations.h"
 #include "store/log_reader.h"
+#include "store/queue_index.h"
 #include "tests/sim/sim_setup.h"
 #include "tests/sim/sim_world.h"
 
@@ -73,13 +76,24 @@ class PoisonSim : public testing::Test {
     world_->disk().set_last_words(nullptr);
   }
 
-  Position FirstMessage() {
+  // The queue as the log has it.
+  std::unique_ptr<QueueIndex> Queue() {
+    auto index = std::make_unique<QueueIndex>();
     const auto log = *world_->disk().Open(config_.store_dir() + "/0");
     LogReader reader(*log, nullptr);
-    while (const std::optional<RecordView> record = reader.Next({UINT32_MAX, 0})) {
-      if (MakesMessage(record->kind)) return record->position;
-    }
-    return {};
+    while (const std::optional<RecordView> record = reader.Next({UINT32_MAX, 0})) index->Apply(*record);
+    return index;
+  }
+
+  // The relay's thread crashes in a life of its own.
+  void CrashAt(WorkStage stage, MessageId message, Position position = {}) {
+    const auto crashes = *world_->disk().Open(config_.crash_dir());
+    const auto box = *BlackBox::Open(*crashes, kVersion, WallTime{1});
+    WorkSlot* const slot = box->TakeSlot("relay");
+    const WorkScope work(slot, stage, message);
+    if (stage == WorkStage::kReading) slot->NotePosition(position.Pack());
+    box->NoteCrash(slot, "*** SIGSEGV received ***");
+    world_->disk().Kill();
   }
 
   size_t Count(std::string_view event) const {
@@ -145,20 +159,31 @@ TEST_F(PoisonSim, ARecordThatCannotBeReadIsPassedOver) {
   Send("Subject: first\r\n\r\nx\r\n", "b@hop.example");  // nobody answers there
   Send("Subject: second\r\n\r\nx\r\n", "b@hop.example");
   world_->Kill();
-  const Position position = FirstMessage();
-  for (int i = 0; i < 2; ++i) {
-    const auto crashes = *world_->disk().Open(config_.crash_dir());
-    const auto box = *BlackBox::Open(*crashes, kVersion, WallTime{1});
-    WorkSlot* const slot = box->TakeSlot("relay");
-    const WorkScope reading(slot, WorkStage::kReading, MessageId{});
-    slot->NotePosition(position.Pack());
-    box->NoteCrash(slot, "*** SIGSEGV received ***");
-    world_->disk().Kill();
-  }
+  const Position position = Queue()->At(0)->position();
+  for (int i = 0; i < 2; ++i) CrashAt(WorkStage::kReading, MessageId{}, position);
   Start();
   EXPECT_TRUE(Told({"event=3013", absl::StrCat("offset=", position.offset)}));
   EXPECT_TRUE(Told({"event=3015", "stage=\"reading the log\""}));
   EXPECT_EQ(world_->gateway().queued_at_start(), 1u);
+}
+
+TEST_F(PoisonSim, MoreThanCanBeParkedAtOnceAreParkedOneAfterTheOther) {
+  constexpr size_t kCount = QueueOperations::kCountMax + 6;
+  Start();
+  for (size_t i = 0; i < kCount; ++i) Send("Subject: x\r\n\r\nx\r\n", "b@hop.example");  // nobody answers there
+  world_->Kill();
+  const std::unique_ptr<QueueIndex> queue = Queue();
+  ASSERT_EQ(queue->message_count(), kCount);
+  for (size_t i = 0; i < 2 * kCount; ++i) CrashAt(WorkStage::kRelaying, queue->At(i / 2)->id());
+  Start();
+  EXPECT_EQ(Count("3015"), QueueOperations::kCountMax) << "what is not parked is not told";
+  Run(std::chrono::minutes(10));
+  EXPECT_EQ(Count("3015"), kCount);
+  ASSERT_FALSE(stopped());
+  world_->Kill();
+  const std::unique_ptr<QueueIndex> parked = Queue();
+  EXPECT_EQ(parked->message_count(), kCount);
+  for (size_t i = 0; i < kCount; ++i) EXPECT_TRUE(IsHeld(parked->At(i)->recipients()[0].state)) << i;
 }
 
 }  // namespace
