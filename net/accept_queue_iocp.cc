@@ -101,6 +101,8 @@ bool AcceptQueue::TryTake(Op& accept, int& code) {
     const bool taken = code != 0 || Adopt(slot, accept);
     Discard(slot);
     if (taken) return true;
+    // It served nobody, so nobody's next accept would start it again.
+    if (const int failure = Launch(slot); failure != 0) SetReady(slot, failure);
   }
   return false;
 }

@@ -208,7 +208,8 @@ class IocpPoller final : public Poller {
   }
 
   void FinishCall(SocketState& state, Op*& op, CallResult result) {
-    if (op->kind == OpKind::kConnect && result.code == 0) {
+    // What is closing needs it no more, and its number may be another socket's by now.
+    if (op->kind == OpKind::kConnect && result.code == 0 && state.close == nullptr) {
       // Until then it is no full socket: it can be neither shut down nor asked for its address.
       setsockopt(SystemHandle(state.socket), SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, nullptr, 0);
     }
