@@ -1,4 +1,5 @@
-// Each sync is needed: without any one of them the prover finds a state in which something is lost.
+// Each sync is needed: without any one of them the prover finds a state in which something is lost. That the table of
+// them leaves no file out is looked at by every_sync_test.py.
 
 #include <iostream>
 #include <string>
@@ -26,7 +27,6 @@ std::string ProveScripts(uint64_t recut_every) {
 TEST(SyncMutation, WithAllSyncsNothingIsLost) { EXPECT_EQ(ProveScripts(64), ""); }
 
 TEST(SyncMutation, WithoutAnyOneSomethingIs) {
-  ASSERT_GT(SyncSites().size(), 10u) << "the sources are not what they were";
   for (size_t site = 0; site < SyncSites().size(); ++site) {
     const SyncSite& dropped = SyncSites()[site];
     DropSync(site);
