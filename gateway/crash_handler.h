@@ -2,7 +2,8 @@
 // standard error, before the system ends it as it would have.
 //
 // `postern serve` installs it; there is one, as there is one set of signals. It runs on the thread that crashes, in the
-// state in which that is: it allocates nothing and takes no lock.
+// state in which that is: it allocates nothing and takes no lock. Who may overflow a stack has another for it
+// (RunWithSignalStack in net/host.h).
 
 #ifndef POSTERN_GATEWAY_CRASH_HANDLER_H_
 #define POSTERN_GATEWAY_CRASH_HANDLER_H_

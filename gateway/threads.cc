@@ -45,7 +45,7 @@ void Threads::Start(std::vector<std::thread>& group, const char* name, WorkSlot*
     SetThreadSlot(slot);
     DropBindRight();
     NameThread(name);
-    run();
+    RunWithSignalStack(run);
   });
 }
 

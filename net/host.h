@@ -56,6 +56,10 @@ bool WriteToStandardError(std::string_view bytes, Duration patience);
 void LowerThreadPriority();
 void NameThread(const char* name);  // 15 bytes at most
 
+// Runs `run` on the calling thread, whose signals have a stack of their own meanwhile: whoever handles a crash can do
+// so when what has run over is the stack. On Windows it just runs it.
+void RunWithSignalStack(absl::FunctionRef<void()> run);
+
 }  // namespace postern
 
 #endif  // POSTERN_NET_HOST_H_

@@ -21,6 +21,7 @@
 #include <climits>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -31,6 +32,7 @@ namespace postern {
 namespace {
 
 constexpr int kLowPriority = 10;
+constexpr size_t kSignalStackSize = 64 * 1024;  // enough to name the functions of the stack that has run over
 
 sigset_t CaughtSignals() {
   sigset_t set;
@@ -196,5 +198,14 @@ bool WriteToStandardError(std::string_view bytes, Duration patience) {
 void LowerThreadPriority() { setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kLowPriority); }
 
 void NameThread(const char* name) { pthread_setname_np(pthread_self(), name); }
+
+void RunWithSignalStack(absl::FunctionRef<void()> run) {
+  const auto memory = std::make_unique_for_overwrite<char[]>(kSignalStackSize);
+  const stack_t ours{.ss_sp = memory.get(), .ss_flags = 0, .ss_size = kSignalStackSize};
+  stack_t before{};
+  const bool changed = sigaltstack(&ours, &before) == 0;
+  run();
+  if (changed) sigaltstack(&before, nullptr);
+}
 
 }  // namespace postern

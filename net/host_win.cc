@@ -146,4 +146,6 @@ void NameThread(const char* name) {
   if (set_description != nullptr) set_description(GetCurrentThread(), ToWide(name).c_str());
 }
 
+void RunWithSignalStack(absl::FunctionRef<void()> run) { run(); }
+
 }  // namespace postern
