@@ -1,7 +1,9 @@
 """A message of which the gateway dies is parked after two crashes, with a bundle for a bug report, and all other mail flows on."""
 
+import pathlib
 import re
 import signal
+import tempfile
 import unittest
 
 from faults import Faults
@@ -76,6 +78,18 @@ class Poison(unittest.TestCase):
             self.assertEqual(self.gateway.run("queue", "release", message, "--config", str(self.gateway.file)).returncode, 0)
             wait_until(lambda: len(hop.messages) == 2, 10, self.gateway.log)
             self.assertIn(LINE, hop.messages[-1].body)
+        self.assertEqual(self.gateway.stop(), 0)
+
+    def test_with_the_black_box_in_memory(self):
+        """An operator may put it where no disk holds anybody up."""
+        memory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(dir="/dev/shm")))
+        self.gateway.data.mkdir()
+        (self.gateway.data / "crashes").symlink_to(memory)
+        self.gateway.configure({"route": [maildir_route(self.gateway.mail)]})
+        event = self.crash_twice(self.faults.abort("write", contains=LINE, path="/mail/"))
+        message = self.check_parked(event, "writing into a mailbox")
+        self.assertTrue((memory / "black-box").is_file())
+        self.assertTrue((memory / message / "message.eml").is_file())
         self.assertEqual(self.gateway.stop(), 0)
 
     def test_into_a_mailbox(self):
