@@ -60,8 +60,8 @@ std::string MakeIdentity() {
 // One run of the gateway, as main lives it: claim the ports, become who we shall be, open, serve, drain.
 class Service {
  public:
-  Service(const Config& config, const std::string& service)
-      : config_(config), service_(service), claim_(ListenAddresses(config), SystemSockets()) {}
+  Service(const Config& config, const ServiceRole& role)
+      : config_(config), role_(role), claim_(ListenAddresses(config), SystemSockets()) {}
 
   int Run() {
     const int code = RunUntilStopped();
@@ -151,6 +151,7 @@ class Service {
   }
 
   int Fail(const absl::Status& status) {
+    events_.Write(Event::kCannotStart, {{"text", status.message()}});
     Say(absl::StrCat("postern: ", status.message(), "\n"));
     return ExitCodeOf(status);
   }
@@ -167,6 +168,7 @@ class Service {
                                     {"queued", absl::StrCat(gateway.queued_at_start())}});
     WarnOfRoutes();
     lines_.Flush();
+    role_.started();
     for (;;) {
       if (WaitForSignal(kTick) == Signal::kStop) break;
       if (!claim_.complete()) {
@@ -195,15 +197,15 @@ class Service {
   void Say(std::string_view text) { lines_.Put(text); }
 
   bool PutOut(std::string_view lines) {
-    if (service_.empty()) return WriteToStandardError(lines, kEventPatience);
+    if (role_.name.empty()) return WriteToStandardError(lines, kEventPatience);
     SendToJournal(lines, [this](const JournalEntry& entry) {
-      WriteToJournal(service_, entry.level, entry.number, std::string(entry.text));
+      WriteToJournal(role_.name, entry.level, entry.number, std::string(entry.text));
     });
     return event_file_.Write(lines);
   }
 
   const Config& config_;
-  const std::string service_;  // its name, empty at a console
+  const ServiceRole& role_;
   const SystemClock clock_;
   EventFile event_file_{config_.event_dir(), clock_};
   EventBuffer lines_{[this](std::string_view lines) { return PutOut(lines); }};
@@ -214,6 +216,6 @@ class Service {
 
 }  // namespace
 
-int RunServe(const Config& config, const std::string& service) { return Service(config, service).Run(); }
+int RunServe(const Config& config, const ServiceRole& role) { return Service(config, role).Run(); }
 
 }  // namespace postern

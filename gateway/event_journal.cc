@@ -7,9 +7,11 @@
 namespace postern {
 namespace {
 
-// A disk that fails and a port that is not ours are errors; the rest of 3000 and above is somebody else's trouble.
+// What keeps it from serving, a disk that fails and a port that is not ours are errors; the rest of 3000 and above is
+// somebody else's trouble.
 JournalLevel LevelOf(uint32_t number) {
   switch (number) {
+    case 1004:  // cannot start
     case 3013:  // corrupt
     case 3018:  // low disk
     case 4007:  // cannot bind

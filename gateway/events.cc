@@ -11,11 +11,12 @@ namespace postern {
 namespace {
 
 // The names stand for people; the numbers are what monitoring rules look for (imc.md).
-constexpr std::array<std::pair<Event, std::string_view>, 19> kNames = {{
+constexpr std::array<std::pair<Event, std::string_view>, 20> kNames = {{
     {Event::kStarted, "started"},
     {Event::kStopped, "stopped"},
     {Event::kStorage, "storage"},
     {Event::kDied, "died"},
+    {Event::kCannotStart, "cannot-start"},
     {Event::kDeadLetter, "dead-letter"},
     {Event::kReported, "reported"},
     {Event::kAttempted, "attempted"},

@@ -121,15 +121,18 @@ class CommandLine {
 
   // A command that takes a configuration.
   CLI::App& Command(CLI::App& parent, const std::string& name, const std::string& about, RunCommand run) {
+    return FileCommand(parent, name, about, [this, run = std::move(run)] {
+      Config config;
+      const int code = ReadConfig(file_, config);
+      return code == kExitOk ? run(config) : code;
+    });
+  }
+
+  // One that reads it itself.
+  CLI::App& FileCommand(CLI::App& parent, const std::string& name, const std::string& about, std::function<int()> run) {
     CLI::App& command = *parent.add_subcommand(name, about);
     command.add_option("--config", file_, "The configuration; without it, the defaults serve")->type_name("FILE");
-    command.callback([this, run = std::move(run)] {
-      run_ = [this, run] {
-        Config config;
-        const int code = ReadConfig(file_, config);
-        return code == kExitOk ? run(config) : code;
-      };
-    });
+    command.callback([this, run = std::move(run)] { run_ = run; });
     return command;
   }
 
@@ -173,11 +176,14 @@ class CommandLine {
     CLI::App& install =
         ServiceLeaf(service, "install", "Have the system start it with the machine", ServiceVerb::kInstall);
     install.get_option("--config")->required();
-    install.add_option("--account", service_.account, "Whose rights it has")->capture_default_str();
+    install.add_option("--account", service_.account, "Whose rights it has; without it, those of NT SERVICE\\NAME");
     ServiceLeaf(service, "remove", "Stop it and have the system forget it; its mail stays", ServiceVerb::kRemove);
     ServiceLeaf(service, "start", "Start it now", ServiceVerb::kStart);
     ServiceLeaf(service, "stop", "Stop it in an orderly way", ServiceVerb::kStop);
-    ServiceLeaf(service, "run", "What the system itself calls", ServiceVerb::kRun);
+    CLI::App& run = FileCommand(service, "run", "What the system itself calls",
+                                [this] { return RunAsService(file_, service_.name); });
+    run.get_option("--config")->required();
+    AddServiceName(run);
   }
 
   CLI::App& ServiceLeaf(CLI::App& service, const std::string& name, const std::string& about, ServiceVerb verb) {
@@ -185,8 +191,12 @@ class CommandLine {
       service_.verb = verb;
       return RunService(config, service_);
     });
-    command.add_option("--name", service_.name, "Of the service, when a machine has several")->capture_default_str();
+    AddServiceName(command);
     return command;
+  }
+
+  void AddServiceName(CLI::App& command) {
+    command.add_option("--name", service_.name, "Of the service, when a machine has several")->capture_default_str();
   }
 
   CLI::App& QueueLeaf(CLI::App& queue, const std::string& name, const std::string& about, QueueVerb verb) {

@@ -13,9 +13,9 @@ absl::Status SystemdDoesIt() {
 
 absl::Status InstallService(const ServiceEntry&) { return SystemdDoesIt(); }
 absl::Status RemoveService(const std::string&) { return SystemdDoesIt(); }
-absl::Status BeginService(const std::string&) { return SystemdDoesIt(); }
+absl::StatusOr<int> BeginService(const std::string&) { return SystemdDoesIt(); }
 absl::Status EndService(const std::string&) { return SystemdDoesIt(); }
-absl::StatusOr<int> LiveAsService(const std::string&, const std::function<int()>&) { return SystemdDoesIt(); }
+absl::StatusOr<int> LiveAsService(const std::string&, const ServiceBody&) { return SystemdDoesIt(); }
 
 // What goes to standard error is in the journal already.
 void WriteToJournal(const std::string&, JournalLevel, uint16_t, const std::string&) {}

@@ -4,8 +4,12 @@
 // clang-format on
 
 #include <array>
+#include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,11 +21,16 @@
 namespace postern {
 namespace {
 
-// The system asks again so often before it takes a service for hung; it may need that long to come to rest.
-constexpr DWORD kStopHintMs = 120'000;
+// A service on its way says each second that it is, and who hears nothing for the longer time takes it for hung.
+constexpr Duration kPulse = std::chrono::seconds(1);
+constexpr DWORD kPatienceMs = 30'000;
 constexpr DWORD kPollMs = 50;
-constexpr DWORD kPatienceMs = 150'000;
-constexpr DWORD kRestartPauseMs = 5'000;
+// What goes wrong may pass: a disk that comes late, a message that is parked after two crashes. What does not pass, as
+// a mistake in the configuration, is not tried for ever; after a day without one the count begins again.
+constexpr DWORD kFirstPauseMs = 5'000;
+constexpr DWORD kSecondPauseMs = 30'000;
+constexpr DWORD kThirdPauseMs = 120'000;
+constexpr DWORD kForgetAfterSeconds = 24 * 60 * 60;
 constexpr std::wstring_view kEventSources = L"SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\";
 
 struct ServiceCloser {
@@ -76,76 +85,126 @@ void AddEventSource(const ServiceEntry& entry) {
   RegCloseKey(key);
 }
 
-// Words about it, and a new start when it dies; without them it serves as well.
+// Words about it, a new start when it fails, and time to stop; without them it serves as well.
 void Describe(SC_HANDLE service, const ServiceEntry& entry) {
   std::wstring about = ToWide(entry.about);
   SERVICE_DESCRIPTIONW description{.lpDescription = about.data()};
   ChangeServiceConfig2W(service, SERVICE_CONFIG_DESCRIPTION, &description);
-  SC_ACTION restart{.Type = SC_ACTION_RESTART, .Delay = kRestartPauseMs};
+  std::array<SC_ACTION, 4> actions = {{{SC_ACTION_RESTART, kFirstPauseMs},
+                                       {SC_ACTION_RESTART, kSecondPauseMs},
+                                       {SC_ACTION_RESTART, kThirdPauseMs},
+                                       {SC_ACTION_NONE, 0}}};  // the last one stands for all that follow
   SERVICE_FAILURE_ACTIONSW failure{};
-  failure.dwResetPeriod = INFINITE;
-  failure.cActions = 1;
-  failure.lpsaActions = &restart;
+  failure.dwResetPeriod = kForgetAfterSeconds;
+  failure.cActions = static_cast<DWORD>(actions.size());
+  failure.lpsaActions = actions.data();
   ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS, &failure);
+  SERVICE_FAILURE_ACTIONS_FLAG exit_codes_too{.fFailureActionsOnNonCrashFailures = TRUE};
+  ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &exit_codes_too);
+  const auto stop_time = std::chrono::duration_cast<std::chrono::milliseconds>(entry.stop_time_max);
+  SERVICE_PRESHUTDOWN_INFO shutdown{.dwPreshutdownTimeout = static_cast<DWORD>(stop_time.count())};
+  ChangeServiceConfig2W(service, SERVICE_CONFIG_PRESHUTDOWN_INFO, &shutdown);
 }
 
-absl::Status AwaitState(SC_HANDLE service, const std::string& name, DWORD wanted) {
+// What it is when it is as wanted, or has ended.
+absl::StatusOr<SERVICE_STATUS> AwaitState(SC_HANDLE service, const std::string& name, DWORD wanted) {
+  DWORD checkpoint = 0;
   for (DWORD waited = 0;; waited += kPollMs) {
     SERVICE_STATUS status;
     if (!QueryServiceStatus(service, &status)) return Refused(absl::StrCat("service ", name));
-    if (status.dwCurrentState == wanted) return absl::OkStatus();
-    if (status.dwCurrentState == SERVICE_STOPPED) {
-      const DWORD code = status.dwWin32ExitCode == ERROR_SERVICE_SPECIFIC_ERROR ? status.dwServiceSpecificExitCode
-                                                                                : status.dwWin32ExitCode;
-      return absl::UnavailableError(
-          absl::StrCat("service ", name, " has ended with exit code ", code, "; its log says why"));
+    if (status.dwCurrentState == wanted || status.dwCurrentState == SERVICE_STOPPED) return status;
+    if (std::exchange(checkpoint, status.dwCheckPoint) != status.dwCheckPoint) waited = 0;
+    if (waited >= kPatienceMs) {
+      return absl::DeadlineExceededError(absl::StrCat("service ", name, " shows no sign of life; look at its events"));
     }
-    if (waited >= kPatienceMs) return absl::DeadlineExceededError(absl::StrCat("service ", name, " takes its time"));
     Sleep(kPollMs);
   }
 }
 
 // The one life that this process leads. The system calls back without a word of whose it is.
-struct Life {
-  std::wstring name;
-  std::function<int()> body;
-  SERVICE_STATUS_HANDLE handle = nullptr;
-  int exit_code = 0;
+class Life {
+ public:
+  Life(const std::string& name, const ServiceBody& body) : name_(ToWide(name)), body_(body) { the_life_ = this; }
+
+  // Returns when it is over. False when the system does not know of it.
+  bool Lead() {
+    const std::array<SERVICE_TABLE_ENTRYW, 2> table = {{{name_.data(), Main}, {nullptr, nullptr}}};
+    return StartServiceCtrlDispatcherW(table.data());
+  }
+
+  int exit_code() const { return exit_code_; }
+
+ private:
+  static void WINAPI Main(DWORD, wchar_t**) { the_life_->Run(); }
+
+  static DWORD WINAPI HandleControl(DWORD control, DWORD, void*, void*) {
+    switch (control) {
+      case SERVICE_CONTROL_STOP:
+      case SERVICE_CONTROL_PRESHUTDOWN:
+        the_life_->Enter(SERVICE_STOP_PENDING);
+        RaiseSignal(Signal::kStop);
+        return NO_ERROR;
+      case SERVICE_CONTROL_INTERROGATE: return NO_ERROR;
+      default: return ERROR_CALL_NOT_IMPLEMENTED;
+    }
+  }
+
+  void Run() {
+    handle_ = RegisterServiceCtrlHandlerExW(name_.c_str(), HandleControl, nullptr);
+    if (handle_ == nullptr) return;
+    Enter(SERVICE_START_PENDING);
+    std::thread pulse([this] { Pulse(); });
+    exit_code_ = body_([this] { Enter(SERVICE_RUNNING); });
+    Enter(SERVICE_STOPPED);
+    pulse.join();
+  }
+
+  void Enter(DWORD state) {
+    const std::lock_guard lock(mutex_);
+    if (state_ == SERVICE_STOPPED) return;  // a control that came too late
+    state_ = state;
+    checkpoint_ = 0;
+    Report();
+    changed_.notify_one();
+  }
+
+  void Pulse() {
+    std::unique_lock lock(mutex_);
+    while (state_ != SERVICE_STOPPED) {
+      if (changed_.wait_for(lock, kPulse) == std::cv_status::timeout && state_ != SERVICE_RUNNING) Report();
+    }
+  }
+
+  void Report() {
+    SERVICE_STATUS status{};
+    status.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
+    status.dwCurrentState = state_;
+    if (state_ == SERVICE_RUNNING) {
+      status.dwControlsAccepted = SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_PRESHUTDOWN;
+    } else if (state_ != SERVICE_STOPPED) {
+      status.dwCheckPoint = ++checkpoint_;
+      status.dwWaitHint = kPatienceMs;
+    } else if (exit_code_ != 0) {
+      status.dwWin32ExitCode = ERROR_SERVICE_SPECIFIC_ERROR;
+      status.dwServiceSpecificExitCode = static_cast<DWORD>(exit_code_);
+    }
+    SetServiceStatus(handle_, &status);
+  }
+
+  static Life* the_life_;
+
+  std::wstring name_;
+  const ServiceBody& body_;
+  SERVICE_STATUS_HANDLE handle_ = nullptr;
+  int exit_code_ = 0;
+  // Controls come on a thread of the system's, and the pulse has its own.
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  DWORD state_ = SERVICE_START_PENDING;
+  DWORD checkpoint_ = 0;
 };
-Life* the_life = nullptr;
 
-void Report(DWORD state, DWORD hint_ms = 0) {
-  SERVICE_STATUS status{};
-  status.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
-  status.dwCurrentState = state;
-  status.dwControlsAccepted = state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_PRESHUTDOWN : 0;
-  status.dwWaitHint = hint_ms;
-  if (state == SERVICE_STOPPED && the_life->exit_code != 0) {
-    status.dwWin32ExitCode = ERROR_SERVICE_SPECIFIC_ERROR;
-    status.dwServiceSpecificExitCode = static_cast<DWORD>(the_life->exit_code);
-  }
-  SetServiceStatus(the_life->handle, &status);
-}
-
-DWORD WINAPI HandleControl(DWORD control, DWORD, void*, void*) {
-  switch (control) {
-    case SERVICE_CONTROL_STOP:
-    case SERVICE_CONTROL_PRESHUTDOWN:
-      Report(SERVICE_STOP_PENDING, kStopHintMs);
-      RaiseSignal(Signal::kStop);
-      return NO_ERROR;
-    case SERVICE_CONTROL_INTERROGATE: return NO_ERROR;
-    default: return ERROR_CALL_NOT_IMPLEMENTED;
-  }
-}
-
-void WINAPI ServiceMain(DWORD, wchar_t**) {
-  the_life->handle = RegisterServiceCtrlHandlerExW(the_life->name.c_str(), HandleControl, nullptr);
-  if (the_life->handle == nullptr) return;
-  Report(SERVICE_RUNNING);
-  the_life->exit_code = the_life->body();
-  Report(SERVICE_STOPPED);
-}
+Life* Life::the_life_ = nullptr;
 
 }  // namespace
 
@@ -156,9 +215,10 @@ absl::Status InstallService(const ServiceEntry& entry) {
   for (const std::string& word : entry.command) command += (command.empty() ? L"" : L" ") + Quoted(word);
   const std::wstring account = ToWide(entry.account);
   const OwnedService service(CreateServiceW(manager.get(), ToWide(entry.name).c_str(), ToWide(entry.title).c_str(),
-                                            SERVICE_CHANGE_CONFIG, SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START,
-                                            SERVICE_ERROR_NORMAL, command.c_str(), nullptr, nullptr, L"Tcpip\0",
-                                            account.empty() ? nullptr : account.c_str(), nullptr));
+                                            // Who asks for a restart must have the right to start.
+                                            SERVICE_CHANGE_CONFIG | SERVICE_START, SERVICE_WIN32_OWN_PROCESS,
+                                            SERVICE_AUTO_START, SERVICE_ERROR_NORMAL, command.c_str(), nullptr, nullptr,
+                                            L"Tcpip\0", account.empty() ? nullptr : account.c_str(), nullptr));
   if (service == nullptr) return Refused(absl::StrCat("service ", entry.name));
   Describe(service.get(), entry);
   AddEventSource(entry);
@@ -174,39 +234,45 @@ absl::Status RemoveService(const std::string& name) {
   return absl::OkStatus();
 }
 
-absl::Status BeginService(const std::string& name) {
+absl::StatusOr<int> BeginService(const std::string& name) {
   const absl::StatusOr<OwnedService> service = OpenInstalled(name, SERVICE_START | SERVICE_QUERY_STATUS);
   if (!service.ok()) return service.status();
   if (!StartServiceW(service->get(), 0, nullptr) && GetLastError() != ERROR_SERVICE_ALREADY_RUNNING) {
     return Refused(absl::StrCat("service ", name));
   }
-  return AwaitState(service->get(), name, SERVICE_RUNNING);
+  const absl::StatusOr<SERVICE_STATUS> status = AwaitState(service->get(), name, SERVICE_RUNNING);
+  if (!status.ok()) return status.status();
+  if (status->dwCurrentState == SERVICE_RUNNING) return 0;
+  if (status->dwWin32ExitCode != ERROR_SERVICE_SPECIFIC_ERROR) {
+    return Refused(absl::StrCat("service ", name, " has ended before it had started"), status->dwWin32ExitCode);
+  }
+  return static_cast<int>(status->dwServiceSpecificExitCode);
 }
 
 absl::Status EndService(const std::string& name) {
   const absl::StatusOr<OwnedService> service = OpenInstalled(name, SERVICE_STOP | SERVICE_QUERY_STATUS);
   if (!service.ok()) return service.status();
   SERVICE_STATUS status;
-  if (!ControlService(service->get(), SERVICE_CONTROL_STOP, &status)) {
+  while (!ControlService(service->get(), SERVICE_CONTROL_STOP, &status)) {
     const DWORD code = GetLastError();
     if (code == ERROR_SERVICE_NOT_ACTIVE) return absl::OkStatus();
-    // It is on its way already.
     if (code != ERROR_SERVICE_CANNOT_ACCEPT_CTRL) return Refused(absl::StrCat("service ", name), code);
+    // It is on its way: to its end already, or to its start, and then it can be stopped.
+    const absl::StatusOr<SERVICE_STATUS> arrived = AwaitState(service->get(), name, SERVICE_RUNNING);
+    if (!arrived.ok() || arrived->dwCurrentState == SERVICE_STOPPED) return arrived.status();
   }
-  return AwaitState(service->get(), name, SERVICE_STOPPED);
+  return AwaitState(service->get(), name, SERVICE_STOPPED).status();
 }
 
-absl::StatusOr<int> LiveAsService(const std::string& name, const std::function<int()>& body) {
-  Life life{.name = ToWide(name), .body = body};
-  the_life = &life;
-  const std::array<SERVICE_TABLE_ENTRYW, 2> table = {{{life.name.data(), ServiceMain}, {nullptr, nullptr}}};
-  if (!StartServiceCtrlDispatcherW(table.data())) {
+absl::StatusOr<int> LiveAsService(const std::string& name, const ServiceBody& body) {
+  Life life(name, body);
+  if (!life.Lead()) {
     const DWORD code = GetLastError();
     if (code != ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) return Refused("the service manager", code);
     return absl::FailedPreconditionError(
         "only the service manager starts this; at a console use `postern serve`, or `postern service start`");
   }
-  return life.exit_code;
+  return life.exit_code();
 }
 
 void WriteToJournal(const std::string& service, JournalLevel level, uint16_t number, const std::string& text) {

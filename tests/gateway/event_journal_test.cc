@@ -16,6 +16,7 @@ TEST(EventJournal, TheSystemsLogGetsTheNumberAndTheLineWithoutItsTime) {
   EXPECT_EQ(entry->level, JournalLevel::kError);
   EXPECT_EQ(entry->text, "event=4007 name=cannot-bind address=0.0.0.0:25");
   EXPECT_EQ(ToJournalEntry("T event=1000 name=started")->level, JournalLevel::kInformation);
+  EXPECT_EQ(ToJournalEntry("T event=1004 name=cannot-start")->level, JournalLevel::kError);
   EXPECT_EQ(ToJournalEntry("T event=3010 name=connect-failed")->level, JournalLevel::kWarning);
   EXPECT_EQ(ToJournalEntry("T event=3018")->level, JournalLevel::kError);
 }

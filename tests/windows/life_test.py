@@ -69,11 +69,15 @@ class Queue(unittest.TestCase):
 
 
 class Service(unittest.TestCase):
-    def test_it_lives_as_a_service(self):
+    def gateway(self, **more):
+        """With paths that lead to the same from every folder."""
         gateway = WineGateway()
         self.addCleanup(gateway.__exit__)
-        gateway.configure({"data_dir": "Z:" + str(gateway.data), "route": [maildir_route(f"Z:{gateway.mail}")]})
-        name = f"Postern{gateway.port}"
+        gateway.configure({"data_dir": "Z:" + str(gateway.data), "route": [maildir_route(f"Z:{gateway.mail}")], **more})
+        return gateway, f"Postern{gateway.port}"
+
+    def test_it_lives_as_a_service(self):
+        gateway, name = self.gateway()
 
         def service(verb, *more):
             done = gateway.run("service", verb, "--name", name, *more, seconds=120)
@@ -88,7 +92,7 @@ class Service(unittest.TestCase):
         self.assertRegex(source.stdout, r"EventMessageFile +REG_EXPAND_SZ +.*postern\.exe")
         for life in (1, 2):
             service("start")
-            wait_until(lambda: lines().count(" event=1000 ") == life, 60, lines)
+            self.assertEqual(lines().count(" event=1000 "), life, "it is said to run when it serves")
             gateway.send("kim@here.example", message=MESSAGE)
             gateway.wait_delivered(life)
             service("stop")
@@ -98,6 +102,27 @@ class Service(unittest.TestCase):
         self.assertNotEqual(again.returncode, 0)
         service("remove")
         self.assertNotEqual(gateway.run("service", "start", "--name", name).returncode, 0)
+
+    def test_one_that_cannot_start_ends_with_its_reason(self):
+        gateway, name = self.gateway()
+        self.assertEqual(gateway.run("service", "install", "--name", name, "--config", str(gateway.file)).returncode, 0)
+        self.addCleanup(gateway.run, "service", "remove", "--name", name)
+        with socket.create_server(("127.0.0.1", gateway.port)):
+            start = gateway.run("service", "start", "--name", name, seconds=120)
+        self.assertEqual(start.returncode, EX_UNAVAILABLE)
+        self.assertIn("another program has its port (exit code 69)", start.stderr)
+
+        gateway.configure({"listen": "nowhere"})
+        start = gateway.run("service", "start", "--name", name, seconds=120)
+        self.assertEqual(start.returncode, EX_CONFIG)
+        self.assertIn("its configuration is wrong, or cannot be read (exit code 78)", start.stderr)
+
+    def test_its_paths_must_be_whole(self):
+        for more, key in (({"data_dir": "data"}, "data_dir"), ({"route": [maildir_route("mail")]}, "maildir")):
+            gateway, name = self.gateway(**more)
+            install = gateway.run("service", "install", "--name", name, "--config", str(gateway.file))
+            self.assertEqual(install.returncode, EX_CONFIG)
+            self.assertRegex(install.stderr, rf'{key} "[^"]*": must be a whole path for a service')
 
     def test_it_is_told_when_nobody_has_started_it(self):
         gateway = WineGateway()
