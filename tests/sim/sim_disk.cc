@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <deque>
 #include <limits>
-#include <map>
 #include <utility>
 #include <vector>
 
@@ -12,215 +10,20 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "tests/sim/sim_disk_state.h"
+#include "tests/sim/sim_medium.h"
 
 namespace postern {
 namespace {
 
-constexpr uint64_t kSectorSize = 512;
-using Sector = std::array<char, kSectorSize>;
-
-uint64_t Below(SimDisk::Random& random, uint64_t limit) {
-  return std::uniform_int_distribution<uint64_t>(0, limit - 1)(random);
-}
-
-struct Folder;
-
-// A file, whatever its name is and whether it has one.
-struct Node {
-  std::map<uint64_t, Sector> sectors;  // those that were ever written; the others are zeros
-  uint64_t size = 0;
-  uint64_t synced_size = 0;
-  // What a sector held at the last sync and after each write since, but for the last one.
-  std::map<uint64_t, std::vector<Sector>> unsynced;
-  std::map<uint64_t, std::vector<Sector>> lost;  // the same, of those whose sync has failed
-  std::shared_ptr<std::vector<char>> shared;     // what the living process stores to, when it was opened so
-  std::vector<char> shared_before;               // what it was then
-
-  Sector& At(uint64_t sector) { return sectors.try_emplace(sector, Sector{}).first->second; }
-  void Write(std::string_view bytes, uint64_t offset);
-  void Sync();
-  void FailSync();
-  void Share(size_t wanted);
-  void Kill();
-  void PowerCut(SimDisk::Random& random);
-  void Forget(SimDisk::Random& random, std::map<uint64_t, std::vector<Sector>>& versions);
-};
-
-void Node::Write(std::string_view bytes, uint64_t offset) {
-  size = std::max(size, offset + bytes.size());
-  while (!bytes.empty()) {
-    const uint64_t begin = offset % kSectorSize;
-    const auto count = std::min<size_t>(bytes.size(), kSectorSize - begin);
-    Sector& sector = At(offset / kSectorSize);
-    unsynced[offset / kSectorSize].push_back(sector);
-    std::memcpy(sector.data() + begin, bytes.data(), count);
-    bytes.remove_prefix(count);
-    offset += count;
-  }
-}
-
-void Node::Sync() {
-  for (const auto& [sector, versions] : unsynced) lost.erase(sector);
-  unsynced.clear();
-  synced_size = size;
-}
-
-void Node::FailSync() {
-  for (auto& [sector, versions] : unsynced) lost.try_emplace(sector, std::move(versions));
-  unsynced.clear();
-}
-
-void Node::Share(size_t wanted) {
-  if (shared == nullptr) shared = std::make_shared<std::vector<char>>(wanted);
-  shared_before = *shared;
-  size = synced_size = shared->size();
-}
-
-// The dead process still has its pages, and its destructors may store to them: nobody sees that.
-void Node::Kill() {
-  if (shared != nullptr) shared = std::make_shared<std::vector<char>>(*shared);
-}
-
-void Node::Forget(SimDisk::Random& random, std::map<uint64_t, std::vector<Sector>>& versions) {
-  for (auto& [sector, older] : versions) {
-    const uint64_t kept = Below(random, older.size() + 1);
-    if (kept < older.size()) At(sector) = older[kept];
-  }
-  versions.clear();
-}
-
-void Node::PowerCut(SimDisk::Random& random) {
-  Forget(random, unsynced);
-  Forget(random, lost);
-  for (size_t start = 0; shared != nullptr && start < shared->size(); start += kSectorSize) {
-    const size_t count = std::min<size_t>(kSectorSize, shared->size() - start);
-    const uint64_t fate = Below(random, 3);
-    if (fate == 1) std::copy_n(shared_before.data() + start, count, shared->data() + start);
-    if (fate == 2) std::fill_n(shared->data() + start, count, '\0');
-  }
-  if (size != synced_size && Below(random, 2) == 0) {
-    size = synced_size;
-    // What comes back when the file grows again are zeros.
-    sectors.erase(sectors.lower_bound((size + kSectorSize - 1) / kSectorSize), sectors.end());
-    if (size % kSectorSize != 0) {
-      Sector& last = At(size / kSectorSize);
-      std::fill(last.begin() + static_cast<std::ptrdiff_t>(size % kSectorSize), last.end(), '\0');
-    }
-  }
-  synced_size = size;
-}
-
-// A file or a folder under a name.
-struct Entry {
-  std::shared_ptr<Node> file = nullptr;  // one of the two
-  std::shared_ptr<Folder> folder = nullptr;
-};
-
-// One change of names: `from` goes, `to` comes; either may be missing.
-struct Change {
-  Folder* from_folder = nullptr;
-  std::string from = {};
-  Folder* to_folder = nullptr;
-  std::string to = {};
-  Entry entry = {};
-};
-
-struct Folder {
-  std::map<std::string, Entry> entries;
-  std::map<std::string, Entry> synced_entries;
-  std::deque<std::shared_ptr<const Change>> unsynced;
-  bool locked = false;
-};
-
-void Apply(const Change& change, const Folder* folder, std::map<std::string, Entry>& entries) {
-  if (change.from_folder == folder) entries.erase(change.from);
-  if (change.to_folder == folder) entries[change.to] = change.entry;
-}
-
-void Make(const Change& change) {
-  const auto shared = std::make_shared<const Change>(change);
-  for (Folder* folder : {change.from_folder, change.to_folder}) {
-    if (folder == nullptr || (!folder->unsynced.empty() && folder->unsynced.back() == shared)) continue;
-    Apply(change, folder, folder->entries);
-    folder->unsynced.push_back(shared);
-  }
-}
-
-// Makes the oldest `count` changes of `folder` durable, and what another folder must have for them.
-void Commit(Folder& folder, size_t count) {
-  for (; count > 0 && !folder.unsynced.empty(); --count) {
-    const std::shared_ptr<const Change> change = folder.unsynced.front();
-    folder.unsynced.pop_front();
-    Apply(*change, &folder, folder.synced_entries);
-    Folder* const other = change->from_folder == &folder ? change->to_folder : change->from_folder;
-    if (other == nullptr || other == &folder) continue;
-    const auto place = std::find(other->unsynced.begin(), other->unsynced.end(), change);
-    if (place != other->unsynced.end()) Commit(*other, static_cast<size_t>(place - other->unsynced.begin()) + 1);
-  }
-}
-
-}  // namespace
-
-struct SimDisk::State {
-  struct Fault {
-    uint64_t at;  // the count of the operation that fails
-    absl::Status status;
-  };
-
-  uint64_t capacity = UINT64_MAX;
-  uint64_t life = 0;                                     // one more after every death
-  uint64_t left = std::numeric_limits<uint64_t>::max();  // changes until it stops
-  bool lying_files = false;
-  bool lying_directories = false;
-  std::array<uint64_t, kOperationCount> counts = {};
-  std::array<std::vector<Fault>, kOperationCount> faults;
-  std::function<void()> pause;
-  std::function<void()> last_words;
-  std::string deadly_bytes;  // empty: none are
-  std::string deadly_part;
-  std::shared_ptr<Folder> root = std::make_shared<Folder>();
-  std::vector<std::weak_ptr<Node>> nodes;
-
-  uint64_t UsedSize() {
-    uint64_t size = 0;
-    std::erase_if(nodes, [](const auto& node) { return node.expired(); });
-    for (const auto& node : nodes) size += node.lock()->size;
-    return size;
-  }
-
-  absl::Status Alive(uint64_t in_life, const std::string& path) const {
-    if (in_life != life) return absl::InternalError(absl::StrCat(path, ": opened by a process that is dead"));
-    if (left == 0) return absl::InternalError(absl::StrCat(path, ": the machine has stopped"));
-    return absl::OkStatus();
-  }
-
-  // From here on nothing reaches the disk, the stores to shared bytes neither.
-  void Stop() {
-    left = 0;
-    if (last_words) last_words();
-    for (const std::weak_ptr<Node>& node : nodes) {
-      if (const std::shared_ptr<Node> alive = node.lock()) alive->Kill();
-    }
-  }
-
-  // Counts a change, and says whether it may happen.
-  absl::Status Begin(Operation operation, uint64_t in_life, const std::string& path) {
-    if (pause) pause();
-    if (absl::Status status = Alive(in_life, path); !status.ok()) return status;
-    const auto index = static_cast<size_t>(operation);
-    const uint64_t number = ++counts[index];
-    if (left != std::numeric_limits<uint64_t>::max() && --left == 0) {
-      Stop();
-      return absl::InternalError(absl::StrCat(path, ": the machine stops"));
-    }
-    for (const Fault& fault : faults[index]) {
-      if (fault.at == number) return fault.status;
-    }
-    return absl::OkStatus();
-  }
-};
-
-namespace {
+using medium::Below;
+using medium::Collect;
+using medium::Commit;
+using medium::Entry;
+using medium::Folder;
+using medium::kSectorSize;
+using medium::Make;
+using medium::Node;
 
 class SimFile final : public File {
  public:
@@ -458,17 +261,6 @@ class SimDirectory final : public Directory {
   const std::shared_ptr<Folder> folder_;
   const std::string path_;
 };
-
-// Every folder below one, itself included, in the order of their names.
-void Collect(const std::shared_ptr<Folder>& folder, std::vector<std::shared_ptr<Folder>>& folders) {
-  if (std::find(folders.begin(), folders.end(), folder) != folders.end()) return;
-  folders.push_back(folder);
-  for (const auto* entries : {&folder->entries, &folder->synced_entries}) {
-    for (const auto& [name, entry] : *entries) {
-      if (entry.folder != nullptr) Collect(entry.folder, folders);
-    }
-  }
-}
 
 }  // namespace
 

@@ -70,7 +70,7 @@ class SimDisk {
   uint64_t count(Operation operation) const;
   uint64_t total_count() const;
 
-  // Known to sim_disk.cc alone.
+  // sim_disk_state.h; known to sim_disk.cc alone.
   struct State;
 
  private:
