@@ -141,7 +141,8 @@ class SmtpLink {
   void ReleaseHost(MonotonicTime now);
   void GoOnward(MonotonicTime now);
 
-  // The conversation.
+  // The conversation, and its bytes (smtp_link_talk.cc).
+  void HandleConnected();
   void Pump(MonotonicTime now);
   void HandlePeerReady(MonotonicTime now);
   void StartTransaction(MonotonicTime now);
@@ -151,7 +152,10 @@ class SmtpLink {
   void HandleSingleHost(MonotonicTime now);
   void HandleClosedConversation(MonotonicTime now);
   uint32_t TransactionCountMax(MonotonicTime now) const;
-  void LeaveIdle();
+  void AttachMemory();
+  void StartIo();
+  void HandleReceived();
+  void HandleSent();
 
   // The end of an attempt.
   void NoteStop();
@@ -162,14 +166,10 @@ class SmtpLink {
   void FinishFree(MonotonicTime now);
   void BecomeFree(MonotonicTime now);
 
-  // The socket.
+  // The connection.
+  void LeaveIdle();
   void ArmDeadline(MonotonicTime deadline);
-  void AttachMemory();
-  void StartIo();
   void StartClose();
-  void HandleConnected();
-  void HandleReceived();
-  void HandleSent();
   void HandleClosed();
 
   std::string_view destination_name() const;
