@@ -1,4 +1,4 @@
-// The road out as the relay walks it: who is tried when, what is noted, and what an operator may do.
+// The road out as the relay walks it: who is tried when, and what is noted.
 
 #include <algorithm>
 #include <string>
@@ -81,35 +81,6 @@ TEST_F(RelayTest, WhatAClockNotedThatRanAheadDoesNotWaitForIt) {
   EXPECT_EQ(courier_.started.size(), 1u);
 }
 
-TEST_F(RelayTest, WhileALogCannotBeReadOnNothingOfItIsTriedAgain) {
-  Accept({"y@away.example"});
-  Settle();
-  courier_.Answer(Fate::kDeferred, 450);
-  store_.unreadable_log = true;
-  Pass(hours(1));
-  EXPECT_TRUE(courier_.started.empty());
-  store_.unreadable_log = false;
-  Settle();
-  EXPECT_EQ(courier_.started.size(), 1u);
-}
-
-TEST_F(RelayTest, WhatAPoisonedLogCannotTakeHoldsUpNoStop) {
-  const MessageId id = Accept({"y@away.example"});
-  Accept({"z@away.example"});
-  Settle();
-  courier_.Answer(Fate::kDelivered, 250);
-  store_.Commit(HandoffResult::kPoisoned);
-  Settle();
-  EXPECT_EQ(relay_->Act(QueueAction::kRetry, id),
-            QueueOperations::Answer::kBusy);  // never a second time before a restart
-  relay_->Stop();
-  EXPECT_FALSE(relay_->idle());  // the other one is under way
-  courier_.Answer(Fate::kDelivered, 250);
-  store_.Commit(HandoffResult::kPoisoned);
-  Settle();
-  EXPECT_TRUE(relay_->idle());
-}
-
 TEST_F(RelayTest, ABrokenMailboxDefersThatMessageOnly) {
   mailbox_broken = true;
   const MessageId id = Accept({"x@local.example"});
@@ -142,38 +113,6 @@ TEST_F(RelayTest, WithoutARouteAMessageWaits) {
   Settle();
   EXPECT_EQ(Status(id).state, RecipientState::kDeferred);
   EXPECT_EQ(store_.LastText(id, 0), "4.4.4 no route for the recipient's domain");
-}
-
-TEST_F(RelayTest, AnUnreadableMessageIsToldAndTriedLater) {
-  store_.unreadable = true;
-  const MessageId id = Accept({"y@away.example"});
-  Settle();
-  EXPECT_EQ(events_, (std::vector<DeliveryEventKind>{DeliveryEventKind::kReadFailed}));
-  EXPECT_TRUE(ShowQueued(store_, relay_->destinations(), id)->recipients[0].address.empty());
-  store_.unreadable = false;
-  Pass(minutes(17));
-  EXPECT_EQ(courier_.started.size(), 1u);
-}
-
-TEST_F(RelayTest, AnOutcomeThatFindsNoRoomIsWrittenLater) {
-  Accept({"y@away.example"});
-  Settle();
-  courier_.Answer(Fate::kDelivered, 250);
-  store_.Commit(HandoffResult::kNoRoom);
-  relay_->Turn();
-  EXPECT_TRUE(store_.pushed.empty());
-  ASSERT_TRUE(relay_->next_turn().has_value());
-  Pass(std::chrono::seconds(2));
-  EXPECT_EQ(store_.message_count(), 0u);
-}
-
-TEST_F(RelayTest, WithAPoisonedLogNothingIsSentTwice) {
-  Accept({"y@away.example"});
-  Settle();
-  courier_.Answer(Fate::kDeferred, 450);
-  store_.Commit(HandoffResult::kPoisoned);
-  Pass(hours(5));
-  EXPECT_TRUE(courier_.started.empty());
 }
 
 TEST_F(RelayTest, RetriesOnScheduleUntilTheExpiry) {
@@ -284,80 +223,6 @@ TEST_F(RelayTest, EachDomainBehindAnMxRouteHasALineOfItsOwn) {
   EXPECT_FALSE(relay_->destinations().FindName("two.world.example").has_value());
 }
 
-TEST_F(RelayTest, ARecipientThatIsHeldWaitsUntilItIsReleased) {
-  const MessageId id = Accept({"y@away.example"});
-  Settle();
-  EXPECT_EQ(relay_->Act(QueueAction::kHold, id), QueueOperations::Answer::kBusy);
-  courier_.Answer(Fate::kDeferred, 450);
-  Settle();
-  EXPECT_EQ(relay_->Act(QueueAction::kRelease, id), QueueOperations::Answer::kNothing);
-  EXPECT_EQ(relay_->Act(QueueAction::kHold, id), QueueOperations::Answer::kStarted);
-  Settle();
-  EXPECT_EQ(Status(id).state, RecipientState::kHeld);
-  Pass(hours(100));
-  EXPECT_TRUE(courier_.started.empty());
-  BeginAgain();
-  EXPECT_TRUE(courier_.started.empty());
-  EXPECT_EQ(relay_->Act(QueueAction::kRelease, id), QueueOperations::Answer::kStarted);
-  Settle();
-  ASSERT_EQ(courier_.started.size(), 1u);
-  courier_.Answer(Fate::kDelivered, 250);
-  Settle();
-  EXPECT_FALSE(Queued(id));
-}
-
-TEST_F(RelayTest, DeletesAndReturnsOnAnOperatorsWish) {
-  const MessageId deleted = Accept({"y@away.example"});
-  const MessageId returned = Accept({"z@away.example"});
-  Settle();
-  while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 450);
-  Settle();
-  EXPECT_EQ(relay_->Act(QueueAction::kDelete, deleted), QueueOperations::Answer::kStarted);
-  EXPECT_EQ(relay_->Act(QueueAction::kBounce, returned), QueueOperations::Answer::kStarted);
-  EXPECT_EQ(relay_->Act(QueueAction::kDelete, MessageId{77}), QueueOperations::Answer::kNotFound);
-  Settle();
-  EXPECT_FALSE(Queued(deleted));
-  EXPECT_FALSE(Queued(returned));
-  ASSERT_EQ(store_.reports.size(), 1u);
-  EXPECT_NE(store_.mails.at(store_.reports[0]).body.find("returned by the operator"), std::string::npos);
-}
-
-TEST_F(RelayTest, AWishForADestinationReachesAllOfItAndNobodyElse) {
-  for (int i = 0; i < 200; ++i) Accept({"y@away.example"});
-  const MessageId other = Accept({"y@world.example"});
-  Settle();
-  while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
-  Settle();
-  const std::optional<uint32_t> away = relay_->destinations().FindName("away.example");
-  ASSERT_TRUE(away.has_value());
-  EXPECT_EQ(relay_->ActOnAll(QueueAction::kRetry, away), QueueOperations::Answer::kStarted);
-  EXPECT_EQ(relay_->ActOnAll(QueueAction::kRetry, away), QueueOperations::Answer::kBusy);
-  Settle();
-  int count = 0;
-  for (; !courier_.started.empty(); ++count) {
-    EXPECT_NE(courier_.started.front()->message, other);
-    courier_.Answer(Fate::kDelivered, 250);
-    Settle();
-  }
-  EXPECT_EQ(count, 200);
-  EXPECT_EQ(store_.message_count(), 1u);
-}
-
-TEST_F(RelayTest, ADestinationThatIsDownIsProbedByOneOfAllThatAreWanted) {
-  for (int i = 0; i < 100; ++i) Accept({"y@away.example"});
-  Settle();
-  while (!courier_.started.empty()) courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
-  Settle();
-  const WallTime planned = relay_->Status()[0].probe_at;
-  EXPECT_EQ(relay_->ActOnAll(QueueAction::kRetry, std::nullopt), QueueOperations::Answer::kStarted);
-  Settle();
-  ASSERT_EQ(courier_.started.size(), 1u);
-  courier_.Answer(Fate::kDeferred, 0, AttemptEnd::kUnreachable);
-  Settle();
-  EXPECT_TRUE(courier_.started.empty());
-  EXPECT_EQ(relay_->Status()[0].probe_at, planned);  // and the pause is no longer for it
-}
-
 TEST_F(RelayTest, MoreMayExpireAtOnceThanMayBeTried) {
   options_.attempt_count_max = 4;
   BeginAgain();
@@ -410,55 +275,6 @@ TEST_F(RelayTest, WhoIsDeliveredInAnEarlierTransactionIsNotedAtOnce) {
                                   [id](const Attempt* started) { return started->message == id; });
   ASSERT_NE(again, courier_.started.end());
   EXPECT_EQ((*again)->indices, (std::vector<uint32_t>{2}));
-}
-
-TEST_F(RelayTest, NothingIsTriedWhileAWishIsOnItsWay) {
-  const MessageId id = Accept({"y@away.example"});
-  Settle();
-  courier_.Answer(Fate::kDeferred, 450);
-  Settle();
-  clock_.wall = clock_.wall + hours(1);  // its time has come, and the relay has not seen it yet
-  EXPECT_EQ(relay_->Act(QueueAction::kHold, id), QueueOperations::Answer::kStarted);
-  relay_->Turn();
-  EXPECT_TRUE(courier_.started.empty());
-  Pass(hours(1));
-  EXPECT_TRUE(courier_.started.empty());
-  EXPECT_EQ(Status(id).state, RecipientState::kHeld);
-}
-
-TEST_F(RelayTest, AParkedMessageIsNotTriedAndNotReportedUntilItIsReleased) {
-  const MessageId waits = Accept({"y@away.example"});
-  const MessageId failed = Accept({"z@away.example"});
-  Settle();
-  courier_.Answer(Fate::kDeferred, 450);
-  courier_.started.clear();
-  relay_.reset();
-  store_.pushed.clear();
-  store_.mails.at(failed).state.recipients[0].state = RecipientState::kFailed;
-  store_.Restart();
-  relay_ = *Relay::Create(options_, routes_, store_, courier_, mailboxes_, ids_, *this, clock_, nobody_);
-  while (!relay_->caught_up()) relay_->Turn();
-  for (const MessageId id : {waits, failed}) {
-    EXPECT_EQ(relay_->Park(id, "parked"), QueueOperations::Answer::kStarted);
-    EXPECT_EQ(relay_->Park(id, "parked"), QueueOperations::Answer::kBusy);
-  }
-  Pass(hours(100));
-  EXPECT_TRUE(courier_.started.empty());
-  EXPECT_TRUE(store_.reports.empty());
-  for (const MessageId id : {waits, failed}) EXPECT_EQ(Status(id).state, RecipientState::kHeld);
-  EXPECT_EQ(relay_->Act(QueueAction::kRelease, waits), QueueOperations::Answer::kStarted);
-  Pass(std::chrono::seconds(2));
-  ASSERT_EQ(courier_.started.size(), 1u);
-  EXPECT_EQ(courier_.started.front()->message, waits);
-}
-
-TEST_F(RelayTest, AnUnreadableMessageThatHasExpiredIsNotScheduledAgainAndAgain) {
-  store_.unreadable = true;
-  Accept({"y@away.example"});
-  Pass(hours(60));
-  const size_t told = EventCount(DeliveryEventKind::kReadFailed);
-  for (int i = 0; i < 60; ++i) Pass(minutes(1));
-  EXPECT_LT(EventCount(DeliveryEventKind::kReadFailed), told + 70);
 }
 
 TEST_F(RelayTest, WhatWaitsForAnotherModeDoesNotExpire) {
