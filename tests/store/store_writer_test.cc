@@ -9,69 +9,15 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "store/queue_index.h"
 #include "tests/sim/sim_disk.h"
-#include "tests/store/moody_directory.h"
 #include "tests/store/store_fixture.h"
+#include "tests/store/store_writer_world.h"
 
 namespace postern {
 namespace {
 
 using Operation = SimDisk::Operation;
-constexpr SegmentLogOptions kOptions{.segment_size = 128 * 1024, .segment_size_min = 8192, .spare_count_max = 2};
-
-class StoreWriterTest : public testing::Test {
- protected:
-  StoreWriterTest() { Open(); }
-
-  void Open() {
-    driver_.reset();
-    writer_.reset();
-    log_.reset();
-    directory_ = *disk_.Open("log");
-    log_ = *SegmentLog::Open(*directory_, kOptions, nullptr);
-    writer_ = std::make_unique<StoreWriter>(*log_, 256, &follower_);
-    driver_ = std::make_unique<WriterDriver>(*writer_);
-    reader_ = std::make_unique<LogReader>(*directory_, nullptr);
-    index_ = std::make_unique<QueueIndex>();
-  }
-  void Follow() {
-    while (const auto record = reader_->Next(log_->durable())) index_->Apply(*record);
-  }
-  std::string Stored(uint64_t number) {
-    Follow();
-    const QueuedMessage* queued = index_->Find(Id(number));
-    if (queued == nullptr) return "not there";
-    const auto body = ReadBody(*directory_, queued->position());
-    return body.ok() ? *body : body.status().ToString();
-  }
-  void Release() {
-    Follow();
-    writer_->SetNeededSegment(index_->oldest_needed_segment(log_->durable()), log_->durable());
-    driver_->Run();
-  }
-  // Fills the head until another segment is begun.
-  void Roll() {
-    const uint32_t segment = log_->durable().segment;
-    while (log_->durable().segment == segment) {
-      ++filler_;
-      driver_->Accept(Id(filler_), Body(filler_, 20'000));
-      driver_->Run();
-      driver_->Outcome(Id(filler_), EncodeOutcome(0, RecipientState::kDelivered));
-      driver_->Run();
-    }
-  }
-
-  SimDisk disk_;
-  CountingWakeable follower_;
-  std::unique_ptr<Directory> directory_;
-  std::unique_ptr<SegmentLog> log_;
-  std::unique_ptr<StoreWriter> writer_;
-  std::unique_ptr<WriterDriver> driver_;
-  std::unique_ptr<LogReader> reader_;
-  std::unique_ptr<QueueIndex> index_;
-  uint64_t filler_ = 1'000'000;
-};
+using StoreWriterTest = StoreWriterWorld;
 
 TEST_F(StoreWriterTest, ABatchIsOneSyncAndOneWakeUp) {
   for (uint64_t i = 1; i <= 50; ++i) driver_->Accept(Id(i), Body(i, 1000));
@@ -149,107 +95,6 @@ TEST_F(StoreWriterTest, WhatIsAbandonedHasNeverBeen) {
   EXPECT_EQ(Stored(1), "new");
 }
 
-TEST_F(StoreWriterTest, AMoveBringsAMessageToTheHeadAndFreesItsOldPlace) {
-  const std::string one = Body(1, 30'000);
-  driver_->Fragment(Id(1), one);
-  driver_->Accept(Id(1), "end", EncodeEnvelope(2));
-  driver_->Outcome(Id(1), EncodeOutcome(1, RecipientState::kDeferred, 3));
-  driver_->Run();
-  Follow();
-  const Position old = index_->Find(Id(1))->position();
-  Roll();
-  OutcomeWriter state;
-  index_->EncodeState(*index_->Find(Id(1)), state);
-  const Handoff& move = driver_->Move(Id(1), old, state.bytes());
-  driver_->Run();
-  EXPECT_EQ(move.result, HandoffResult::kDurable);
-  Release();
-  EXPECT_GT(log_->oldest_segment(), old.segment);
-  EXPECT_EQ(Stored(1), one + "end");
-  Open();
-  EXPECT_EQ(Stored(1), one + "end");
-  EXPECT_EQ(index_->Find(Id(1))->recipients()[1].attempt_count, 3);
-}
-
-TEST_F(StoreWriterTest, WhatCannotBeReadJustNowIsNotMovedAndNotLost) {
-  const std::string one = Body(1, 30'000);
-  driver_->Fragment(Id(1), one);
-  driver_->Accept(Id(1), "end");
-  driver_->Run();
-  Roll();
-  Moody directory(*directory_);
-  driver_.reset();
-  writer_.reset();
-  log_.reset();
-  log_ = *SegmentLog::Open(directory, kOptions, nullptr);
-  writer_ = std::make_unique<StoreWriter>(*log_, 256, &follower_);
-  driver_ = std::make_unique<WriterDriver>(*writer_);
-  reader_ = std::make_unique<LogReader>(directory, nullptr);
-  index_ = std::make_unique<QueueIndex>();
-  Follow();
-  const Position old = index_->Find(Id(1))->position();
-  OutcomeWriter state;
-  index_->EncodeState(*index_->Find(Id(1)), state);
-  // The record itself can be read, and its fragment cannot.
-  directory.sick_name = SegmentName(old.segment);
-  directory.sick_offset = 8192;
-  const Handoff& move = driver_->Move(Id(1), old, state.bytes());
-  driver_->Run();
-  EXPECT_EQ(move.result, HandoffResult::kUnread);
-  directory.sick_offset = old.offset;
-  const Handoff& once_more = driver_->Move(Id(1), old, state.bytes());
-  driver_->Run();
-  EXPECT_EQ(once_more.result, HandoffResult::kUnread);
-  EXPECT_FALSE(writer_->full());
-  Release();
-  EXPECT_EQ(log_->oldest_segment(), old.segment);
-  EXPECT_EQ(Stored(1), one + "end");
-
-  directory.sick_name.clear();
-  const Handoff& moved = driver_->Move(Id(1), old, state.bytes());
-  driver_->Run();
-  EXPECT_EQ(moved.result, HandoffResult::kDurable);
-  Release();
-  EXPECT_GT(log_->oldest_segment(), old.segment);
-  EXPECT_EQ(Stored(1), one + "end");
-  Open();  // without the moody one, which ends here
-}
-
-TEST_F(StoreWriterTest, NobodyWaitsForALargeMoveButTheOutcomesOfItsMessage) {
-  std::string body;
-  for (uint64_t piece = 0; body.size() < 5u * 1024 * 1024; ++piece) {
-    body += Body(piece, 30'000);
-    driver_->Fragment(Id(1), std::string_view(body).substr(body.size() - 30'000));
-    driver_->Run();
-  }
-  driver_->Accept(Id(1), "end", EncodeEnvelope(2));
-  driver_->Accept(Id(2), "small");
-  driver_->Run();
-  Follow();
-  OutcomeWriter state;
-  index_->EncodeState(*index_->Find(Id(1)), state);
-  const Handoff& large = driver_->Move(Id(1), index_->Find(Id(1))->position(), state.bytes());
-  const Handoff& behind = driver_->Outcome(Id(1), EncodeOutcome(1, RecipientState::kDelivered));
-  const Handoff& other = driver_->Outcome(Id(2), EncodeOutcome(0, RecipientState::kDelivered));
-  const Handoff& accepted = driver_->Accept(Id(3), "new");
-
-  EXPECT_EQ(driver_->Run().size(), 2u);
-  EXPECT_EQ(other.result, HandoffResult::kDurable);
-  EXPECT_EQ(accepted.result, HandoffResult::kDurable);
-  EXPECT_EQ(large.result, HandoffResult::kPending);
-  EXPECT_TRUE(writer_->HasWork());
-  EXPECT_EQ(driver_->Run().size(), 2u);
-  EXPECT_EQ(large.result, HandoffResult::kDurable);
-  EXPECT_EQ(behind.result, HandoffResult::kDurable);
-  EXPECT_EQ(writer_->RunOnce(), 0u);
-
-  Release();
-  EXPECT_EQ(Stored(1), body + "end");
-  Open();  // whoever reads only the log sees the outcome behind the move
-  EXPECT_EQ(Stored(1), body + "end");
-  EXPECT_EQ(index_->Find(Id(1))->recipients()[1].state, RecipientState::kDelivered);
-}
-
 TEST_F(StoreWriterTest, AReportIsAFactWithWhatItSettlesOrNotAtAll) {
   driver_->Accept(Id(1), "lost", EncodeEnvelope(2));
   driver_->Outcome(Id(1), EncodeOutcome(0, RecipientState::kFailed));
@@ -275,69 +120,6 @@ TEST_F(StoreWriterTest, AReportIsAFactWithWhatItSettlesOrNotAtAll) {
   EXPECT_EQ(Stored(4), "late");
   EXPECT_EQ(index_->Find(Id(1))->recipients()[0].state, RecipientState::kBounced);
   EXPECT_EQ(index_->Find(Id(1))->recipients()[1].state, RecipientState::kDelayed);
-}
-
-TEST_F(StoreWriterTest, AReportIsWrittenBehindAMoveOfWhatItIsAbout) {
-  const std::string body = Body(1, 20'000);
-  driver_->Accept(Id(1), body, EncodeEnvelope(2));
-  driver_->Outcome(Id(1), EncodeOutcome(0, RecipientState::kFailed));
-  driver_->Run();
-  Follow();
-  Roll();
-  Follow();
-  OutcomeWriter state;
-  index_->EncodeState(*index_->Find(Id(1)), state);
-  driver_->Move(Id(1), index_->Find(Id(1))->position(), state.bytes());
-  driver_->Fragment(Id(2), "it was ");
-  driver_->Report(Id(2), Id(1), EncodeOutcome(0, RecipientState::kBounced), "refused");
-  driver_->Outcome(Id(1), EncodeOutcome(1, RecipientState::kDeferred));
-  const Handoff& other = driver_->Accept(Id(3), "other");
-  const std::vector<Handoff*> receipts = driver_->Run();
-  ASSERT_EQ(receipts.size(), 5u);
-  EXPECT_EQ(receipts[0]->kind, HandoffKind::kFragment);
-  EXPECT_EQ(receipts[1], &other);  // waits for none of them
-  EXPECT_EQ(receipts[2]->kind, HandoffKind::kMove);
-  EXPECT_EQ(receipts[3]->about, Id(1));
-  EXPECT_EQ(receipts[4]->kind, HandoffKind::kOutcome);
-  Release();  // the old place, and what was said before the move
-  Open();
-  EXPECT_EQ(Stored(1), body);
-  EXPECT_EQ(Stored(2), "it was refused");
-  EXPECT_EQ(index_->Find(Id(1))->recipients()[0].state, RecipientState::kBounced);
-  EXPECT_EQ(index_->Find(Id(1))->recipients()[1].state, RecipientState::kDeferred);
-}
-
-TEST_F(StoreWriterTest, AMovedReportIsAMessage) {
-  driver_->Accept(Id(1), "lost");
-  driver_->Fragment(Id(2), "it was ");
-  driver_->Report(Id(2), Id(1), EncodeOutcome(0, RecipientState::kBounced), "refused");
-  driver_->Run();
-  Follow();
-  const Position old = index_->Find(Id(2))->position();
-  EXPECT_EQ(index_->Find(Id(1)), nullptr);
-  Roll();
-  OutcomeWriter state;
-  index_->EncodeState(*index_->Find(Id(2)), state);
-  const Handoff& move = driver_->Move(Id(2), old, state.bytes());
-  driver_->Run();
-  EXPECT_EQ(move.result, HandoffResult::kDurable);
-  Release();
-  EXPECT_GT(log_->oldest_segment(), old.segment);
-  Open();
-  EXPECT_EQ(Stored(2), "it was refused");
-  EXPECT_EQ(index_->message_count(), 1u);
-}
-
-TEST_F(StoreWriterTest, AMoveOfWhatIsNotThereSaysSoAndIsNoFullDisk) {
-  const Handoff& nowhere = driver_->Move(Id(1), {777, 0}, "");
-  driver_->Accept(Id(2), "body");
-  driver_->Run();
-  Follow();
-  const Handoff& another = driver_->Move(Id(3), index_->Find(Id(2))->position(), "");
-  driver_->Run();
-  EXPECT_EQ(nowhere.result, HandoffResult::kLost);
-  EXPECT_EQ(another.result, HandoffResult::kLost);
-  EXPECT_FALSE(writer_->full());
 }
 
 // Nobody but the writer knows of a message whose pieces are coming in.
@@ -402,7 +184,7 @@ TEST_F(StoreWriterTest, AFullDiskRefusesMailUntilThereIsRoom) {
 }
 
 TEST_F(StoreWriterTest, WhatFitsNoSegmentIsRefusedAloneAndForGood) {
-  const std::string much(kOptions.segment_size, 'x');
+  const std::string much(kWriterOptions.segment_size, 'x');
   driver_->Accept(Id(1), "body");
   driver_->Run();
   Follow();
