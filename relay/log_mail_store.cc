@@ -73,6 +73,7 @@ bool LogMailStore::Fold(FoldListener& listener, size_t record_count_max) {
       more = true;
     } else if (log->reader.error().ok()) {
       log->folded = frontier;
+      log->reader.PassOverBodies();
     }
   }
   return more;

@@ -1,8 +1,9 @@
 // Directory and File are all that the store asks of a file system, so that the simulator can be one.
 //
-// One thread at a time uses an object; two objects of the same file may be used by two threads. Errors carry the path
-// and the system's words: ResourceExhausted when there is no room, NotFound, PermissionDenied, AlreadyExists,
-// FailedPrecondition for a lock that another process holds, else Internal.
+// One thread at a time uses an object, but for ReadAt(), which any number of threads may call at the same time; two
+// objects of the same file may be used by two threads. Errors carry the path and the system's words: ResourceExhausted
+// when there is no room, NotFound, PermissionDenied, AlreadyExists, FailedPrecondition for a lock that another process
+// holds, else Internal.
 
 #ifndef POSTERN_STORE_FILE_H_
 #define POSTERN_STORE_FILE_H_

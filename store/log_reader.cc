@@ -27,17 +27,16 @@ absl::StatusOr<std::string_view> RecordFetcher::Read(Position position, size_t s
     if (buffer_ == nullptr)
       return absl::UnavailableError(absl::StrCat("no memory to read ", size, " bytes of the log"));
   }
-  const absl::StatusOr<size_t> count = file_->ReadAt(std::span(buffer_.get(), size), position.offset);
+  const absl::StatusOr<size_t> count = open_.file->ReadAt(std::span(buffer_.get(), size), position.offset);
   if (!count.ok()) return count.status();
   return std::string_view(buffer_.get(), *count);
 }
 
 absl::StatusOr<RecordView> RecordFetcher::Fetch(Position position, Verify verify) {
-  if (file_ == nullptr || file_number_ != position.segment) {
+  if (open_.file == nullptr || open_.number != position.segment) {
     absl::StatusOr<std::unique_ptr<File>> file = directory_.OpenForRead(SegmentName(position.segment));
     if (!file.ok()) return absl::IsNotFound(file.status()) ? Lost(directory_, position, "no file") : file.status();
-    file_ = *std::move(file);
-    file_number_ = position.segment;
+    open_ = {.number = position.segment, .file = *std::move(file)};
   }
   absl::StatusOr<std::string_view> bytes = Read(position, kFirstReadSize);
   if (!bytes.ok()) return bytes.status();
@@ -45,7 +44,7 @@ absl::StatusOr<RecordView> RecordFetcher::Fetch(Position position, Verify verify
   RecordStatus status = DecodeRecord(*bytes, position, fragments_, record, verify);
   if (status == RecordStatus::kNeedMore) {
     // Before so much memory is taken: a record that goes beyond its file is none, whatever its header says.
-    const absl::StatusOr<uint64_t> file_size = file_->Size();
+    const absl::StatusOr<uint64_t> file_size = open_.file->Size();
     if (!file_size.ok()) return file_size.status();
     if (record.size_on_disk + uint64_t{position.offset} > *file_size)
       return Lost(directory_, position, "no whole record");
@@ -57,14 +56,17 @@ absl::StatusOr<RecordView> RecordFetcher::Fetch(Position position, Verify verify
   return record;
 }
 
-absl::StatusOr<std::unique_ptr<MessageReader>> MessageReader::Open(Directory& directory, Position position) {
-  std::unique_ptr<MessageReader> reader(new MessageReader(directory));
-  const absl::StatusOr<RecordView> record = reader->fetcher_.Fetch(position);
+absl::StatusOr<std::unique_ptr<MessageReader>> MessageReader::Open(Directory& directory, Position position,
+                                                                   OpenSegment& open) {
+  std::unique_ptr<MessageReader> reader(new MessageReader(directory, open, position));
+  const absl::StatusOr<RecordView> record = reader->fetcher_.Fetch(position, Verify::kHead);
   if (!record.ok()) return record.status();
+  open = reader->fetcher_.open();
   if (!MakesMessage(record->kind)) return Lost(directory, position, "no message");
   reader->message_ = record->message;
   reader->head_ = record->head;
   reader->fragments_.assign(record->fragments.begin(), record->fragments.end());
+  reader->has_last_ = record->has_body;
   reader->last_ = record->body;
   reader->size_ = record->message_size;
   std::optional<Envelope> envelope = ParseEnvelope(reader->head_);
@@ -89,17 +91,19 @@ void MessageReader::Rewind() {
 }
 
 absl::Status MessageReader::NextPiece() {
+  const bool is_last = next_ == fragments_.size();
   std::string_view piece = last_;
-  if (next_ < fragments_.size()) {
-    const Position position = fragments_[next_];
+  if (!is_last || !has_last_) {
+    const Position position = is_last ? position_ : fragments_[next_];
     if (position.segment == 0) return absl::DataLossError("a piece of the message was lost before it was moved");
     const absl::StatusOr<RecordView> record = fetcher_.Fetch(position);
     if (!record.ok()) return record.status();
-    if (record->kind != RecordKind::kFragment || record->message != message_) {
+    if ((!is_last && record->kind != RecordKind::kFragment) || record->message != message_) {
       return absl::DataLossError(absl::StrCat("another record at ", position.segment, ":", position.offset));
     }
     piece = record->body;
-  } else if (read_size_ + piece.size() != size_) {
+  }
+  if (is_last && read_size_ + piece.size() != size_) {
     return absl::DataLossError(
         absl::StrCat("the pieces have ", read_size_ + piece.size(), " bytes, the message ", size_));
   }
@@ -188,10 +192,12 @@ bool LogReader::OpenNextSegment(Position frontier) {
     error_ = size.status();
     return false;
   }
+  recent_ = {};  // what is freed behind us shall not be kept by being open
   segment_ = next;
   file_size_ = static_cast<uint32_t>(std::min<uint64_t>(*size, kSegmentSizeMax));
   sealed_ = false;
   reader_ = std::make_unique<SegmentReader>(*std::move(file), next, 0);
+  if (passes_over_bodies_) reader_->PassOverBodies();
   ++report_.segment_count;
   return true;
 }

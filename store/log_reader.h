@@ -27,21 +27,28 @@
 
 namespace postern {
 
+// A segment that is open for reading. Several threads may read it at the same time.
+struct OpenSegment {
+  uint32_t number = 0;
+  std::shared_ptr<File> file = {};
+};
+
 // Reads single records wherever they are; keeps the last file open.
 class RecordFetcher {
  public:
-  explicit RecordFetcher(Directory& directory) : directory_(directory) {}
+  // `open` is one that need not be opened again.
+  explicit RecordFetcher(Directory& directory, OpenSegment open = {}) : directory_(directory), open_(std::move(open)) {}
 
   // The record at `position`, lent until the next call. DataLoss when none is there or it is damaged; any other error
   // says that it cannot be read just now.
   absl::StatusOr<RecordView> Fetch(Position position, Verify verify = Verify::kAll);
+  const OpenSegment& open() const { return open_; }
 
  private:
   absl::StatusOr<std::string_view> Read(Position position, size_t size);
 
   Directory& directory_;
-  std::unique_ptr<File> file_;
-  uint32_t file_number_ = 0;
+  OpenSegment open_;
   std::unique_ptr<char[]> buffer_;
   size_t buffer_size_ = 0;
   std::vector<Position> fragments_;
@@ -52,8 +59,14 @@ class MessageReader {
  public:
   static constexpr size_t kChunkSizeMax = 64 * 1024;
 
-  // `position` is that of the record that makes the message: kAccepted, kReport or kMoved.
-  static absl::StatusOr<std::unique_ptr<MessageReader>> Open(Directory& directory, Position position);
+  // `position` is that of the record that makes the message: kAccepted, kReport or kMoved. `open` becomes the segment
+  // that it lies in.
+  static absl::StatusOr<std::unique_ptr<MessageReader>> Open(Directory& directory, Position position,
+                                                             OpenSegment& open);
+  static absl::StatusOr<std::unique_ptr<MessageReader>> Open(Directory& directory, Position position) {
+    OpenSegment none;
+    return Open(directory, position, none);
+  }
 
   MessageId message() const { return message_; }
   const Envelope& envelope() const { return envelope_; }
@@ -69,14 +82,17 @@ class MessageReader {
   // Lets rest_ be the next piece of the log.
   absl::Status NextPiece();
 
-  explicit MessageReader(Directory& directory) : fetcher_(directory) {}
+  MessageReader(Directory& directory, OpenSegment open, Position position)
+      : fetcher_(directory, std::move(open)), position_(position) {}
 
   RecordFetcher fetcher_;
+  const Position position_;
   MessageId message_;
   Envelope envelope_;  // points into head_
   std::string head_;
   std::vector<Position> fragments_;
-  std::string last_;       // the piece in the accepted record
+  bool has_last_ = false;
+  std::string last_;       // the piece in the accepted record, when it is so small that it was read with the rest
   size_t next_ = 0;        // index into fragments_; its size stands for `last_`, one more for the end
   std::string_view rest_;  // of the piece that is being handed out
   uint64_t size_ = 0;
@@ -93,7 +109,12 @@ class LogReader {
   std::optional<RecordView> Next(Position frontier);
 
   absl::StatusOr<std::unique_ptr<MessageReader>> ReadAccepted(Position position) {
-    return MessageReader::Open(directory_, position);
+    return MessageReader::Open(directory_, position, recent_);
+  }
+  // All that a crash has left was read and checked. What this process writes is checked when it is sent.
+  void PassOverBodies() {
+    passes_over_bodies_ = true;
+    if (reader_ != nullptr) reader_->PassOverBodies();
   }
 
   // Where the thread that reads notes which record it comes to, and its message; may be null.
@@ -124,6 +145,8 @@ class LogReader {
   bool sealed_ = false;   // it has been read to its end
   uint32_t file_size_ = 0;
   std::unique_ptr<SegmentReader> reader_;
+  bool passes_over_bodies_ = false;
+  OpenSegment recent_;     // where a message was read last
   Position seal_;          // of the last record when it was a seal; nowhere otherwise
   uint64_t sequence_ = 0;  // of the last record
   uint32_t oldest_unread_segment_ = UINT32_MAX;

@@ -109,19 +109,23 @@ RecordStatus DecodeRecord(std::string_view bytes, Position position, std::vector
   view.message_size = header.message_size;
   view.body_checksum = header.body_checksum;
   view.sequence = header.sequence;
-  if (bytes.size() < size) return RecordStatus::kNeedMore;
-
-  const size_t table_size = header.fragment_count * sizeof(Position);
-  const std::string_view content = bytes.substr(kRecordHeaderSize, table_size + header.head_size + header.state_size);
-  const std::string_view body = bytes.substr(kRecordHeaderSize + content.size(), header.body_size);
+  const uint64_t table_size = header.fragment_count * sizeof(Position);
+  const uint64_t content_size = table_size + header.head_size + header.state_size;
+  view.has_body = bytes.size() >= size;
+  if (!view.has_body && (verify != Verify::kHead || bytes.size() < kRecordHeaderSize + content_size)) {
+    return RecordStatus::kNeedMore;
+  }
+  const std::string_view content = bytes.substr(kRecordHeaderSize, content_size);
   if (Checksum(content) != header.content_checksum) return RecordStatus::kBadContent;
-  if (verify == Verify::kAll && Checksum(body) != header.body_checksum) return RecordStatus::kBadContent;
+  if (view.has_body) {
+    view.body = bytes.substr(kRecordHeaderSize + content_size, header.body_size);
+    if (verify != Verify::kAllButBody && Checksum(view.body) != header.body_checksum) return RecordStatus::kBadContent;
+  }
   fragments.resize(header.fragment_count);
   if (table_size > 0) std::memcpy(fragments.data(), content.data(), table_size);
   view.fragments = fragments;
   view.head = content.substr(table_size, header.head_size);
   view.state = content.substr(table_size + header.head_size);
-  view.body = body;
   return RecordStatus::kOk;
 }
 

@@ -61,6 +61,7 @@ struct RecordView {
   std::string_view head = {};   // of what makes a message: the envelope; kOutcome: the outcome
   std::string_view state = {};  // kMoved: the outcome of everything up to now; kReport: an encoded Settlement
   std::string_view body = {};
+  bool has_body = true;  // false: it was not asked for, and is longer than what was read (Verify::kHead)
   std::span<const Position> fragments = {};  // of what makes a message: where the body begins; `body` is its end
 };
 
@@ -96,7 +97,11 @@ enum class RecordStatus : uint8_t {
   kBadContent,  // the header is good, the rest is not: view.size_on_disk bytes can be skipped
 };
 
-enum class Verify : uint8_t { kAll, kAllButBody };
+enum class Verify : uint8_t {
+  kAll,
+  kAllButBody,
+  kHead,  // as kAll; but the body may be missing, and then it is neither checked nor shown
+};
 
 // Decodes the record at the start of `bytes`, which belongs at `position`. `fragments` is the memory for its table. The
 // fields of the header are set unless it is bad, all of them with kOk.

@@ -25,7 +25,8 @@ std::string_view SegmentReader::Fill(uint64_t size) {
   const bool begins_inside = offset_ >= buffer_offset_ && offset_ < buffer_offset_ + buffer_size_;
   uint32_t kept = begins_inside ? buffer_offset_ + buffer_size_ - offset_ : 0;
   if (kept < wanted) {
-    const uint32_t target = std::min(std::max(wanted, kReadSize), limit_ - offset_);
+    const uint32_t read_size = verify_ == Verify::kHead ? kHeadReadSize : kReadSize;
+    const uint32_t target = std::min(std::max(wanted, read_size), limit_ - offset_);
     if (kept > 0) std::memmove(buffer_.data(), buffer_.data() + (offset_ - buffer_offset_), kept);
     if (buffer_.size() < target) buffer_.resize(target);
     Read(std::span(buffer_).subspan(kept, target - kept), offset_ + kept);
@@ -37,12 +38,12 @@ std::string_view SegmentReader::Fill(uint64_t size) {
 
 RecordStatus SegmentReader::Decode(RecordView& view) {
   const Position position{number_, offset_};
-  std::string_view bytes = Fill(kRecordHeaderSize);
-  RecordStatus status = DecodeRecord(bytes, position, fragments_, view);
-  if (status != RecordStatus::kNeedMore) return status;
+  const RecordStatus status = DecodeRecord(Fill(kRecordHeaderSize), position, fragments_, view, verify_);
+  if (status == RecordStatus::kBadHeader) return status;
   // A record that claims to go beyond what is there is as bad as one whose bytes are wrong.
   if (view.size_on_disk > limit_ - offset_) return RecordStatus::kBadHeader;
-  return DecodeRecord(Fill(view.size_on_disk), position, fragments_, view);
+  if (status != RecordStatus::kNeedMore) return status;
+  return DecodeRecord(Fill(view.size_on_disk), position, fragments_, view, verify_);
 }
 
 SegmentReader::Result SegmentReader::Next(RecordView& view) {

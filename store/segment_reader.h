@@ -34,6 +34,8 @@ class SegmentReader {
   // After kDamage: goes to the next place where a header can be read, or to the limit. Bytes skipped.
   uint32_t Skip();
 
+  // From now on large bodies are passed over, and not read for their checksums.
+  void PassOverBodies() { verify_ = Verify::kHead; }
   // More has been written.
   void set_limit(uint32_t limit) { limit_ = limit; }
   uint32_t limit() const { return limit_; }
@@ -46,7 +48,8 @@ class SegmentReader {
 
  private:
   static constexpr uint32_t kReadSize = 512 * 1024;
-  static constexpr uint32_t kPageSize = 4096;  // what is given up when the disk cannot read it
+  static constexpr uint32_t kHeadReadSize = 16 * 1024;  // while bodies are passed over
+  static constexpr uint32_t kPageSize = 4096;           // what is given up when the disk cannot read it
 
   // Up to `size` bytes at offset_, fewer at the limit.
   std::string_view Fill(uint64_t size);
@@ -56,6 +59,7 @@ class SegmentReader {
   const std::unique_ptr<File> file_;
   const uint32_t number_;
   uint32_t limit_;
+  Verify verify_ = Verify::kAll;
   uint32_t offset_ = 0;
   std::vector<char> buffer_;
   uint32_t buffer_offset_ = 0;  // of the file

@@ -58,6 +58,29 @@ TEST_F(LogReaderTest, ItFollowsTheLogAsItGrows) {
   EXPECT_TRUE(reader.error().ok());
 }
 
+TEST_F(LogReaderTest, BodiesThatItPassesOverAreCheckedWhenTheyAreRead) {
+  const std::string body(100'000, 'x');
+  const std::string_view rubbish = "?";
+  LogReader reader(*directory_, nullptr);
+  EXPECT_EQ(reader.Next(log_->durable()), std::nullopt);
+  reader.PassOverBodies();
+  for (uint64_t i = 1; i <= 6; ++i) {  // over several segments
+    const Position position = Accept(i, {}, body, body.size());
+    const bool is_damaged = i % 2 == 0;
+    auto file = *directory_->OpenForWrite(SegmentName(position.segment));
+    ASSERT_TRUE(file->WriteAt({is_damaged ? &rubbish : nullptr, is_damaged ? 1u : 0u}, position.offset + 50'000).ok());
+    const auto record = reader.Next(log_->durable());
+    ASSERT_TRUE(record.has_value());
+    EXPECT_EQ(record->position, position);
+    EXPECT_EQ(record->head, envelope_);
+    EXPECT_FALSE(record->has_body);
+    auto message = *reader.ReadAccepted(position);
+    EXPECT_EQ(absl::IsDataLoss(message->NextChunk().status()), is_damaged);
+  }
+  EXPECT_EQ(reader.report().damage_count, 0u);
+  EXPECT_EQ(reader.Next(log_->durable()), std::nullopt);
+}
+
 TEST_F(LogReaderTest, NothingBeyondTheFrontierIsShown) {
   const Position first = Fragment(1, "one");
   const Position second = Fragment(2, "two");

@@ -134,6 +134,35 @@ TEST(SegmentFormat, AMoveNeedNotReadTheBody) {
   EXPECT_EQ(DecodeRecord(bytes, kPlace, fragments, view, Verify::kAll), RecordStatus::kBadContent);
 }
 
+TEST(SegmentFormat, AHeadIsReadWithoutItsBody) {
+  const std::string whole = Encode(Moved({}));
+  std::vector<Position> fragments;
+  RecordView view;
+  const RecordView all = [&] {
+    RecordView record;
+    EXPECT_EQ(DecodeRecord(whole, kPlace, fragments, record), RecordStatus::kOk);
+    return record;
+  }();
+  const size_t head_size = static_cast<size_t>(all.body.data() - whole.data());
+  for (size_t size = kRecordHeaderSize; size <= whole.size(); ++size) {
+    const RecordStatus status =
+        DecodeRecord(std::string_view(whole).substr(0, size), kPlace, fragments, view, Verify::kHead);
+    ASSERT_EQ(status, size < head_size ? RecordStatus::kNeedMore : RecordStatus::kOk) << size;
+    EXPECT_EQ(view.size_on_disk, whole.size());
+    if (status != RecordStatus::kOk) continue;
+    EXPECT_EQ(view.head, all.head);
+    EXPECT_EQ(view.state, all.state);
+    EXPECT_EQ(view.has_body, size == whole.size());
+    EXPECT_EQ(view.body, view.has_body ? all.body : "");
+  }
+  std::string damaged = whole;
+  damaged[head_size] ^= 1;
+  EXPECT_EQ(DecodeRecord(damaged, kPlace, fragments, view, Verify::kHead), RecordStatus::kBadContent);
+  damaged.resize(head_size);
+  damaged[head_size - 1] ^= 1;
+  EXPECT_EQ(DecodeRecord(damaged, kPlace, fragments, view, Verify::kHead), RecordStatus::kBadContent);
+}
+
 TEST(SegmentFormat, SizesBeyondASegmentAreNoRecord) {
   RecordView record;
   record.position = {7, kSegmentSizeMax - 64};
