@@ -51,10 +51,10 @@ bool Patiently(const Call& call) {
   }
 }
 
-// For flushing, which asks for the right to write.
-WinHandle OpenFolder(const std::wstring& native) {
-  return WinHandle(CreateFileW(native.c_str(), GENERIC_READ | GENERIC_WRITE, kShareAll, nullptr, OPEN_EXISTING,
-                               FILE_FLAG_BACKUP_SEMANTICS, nullptr));
+// For flushing, which asks for a right to write.
+WinHandle OpenFolder(const std::wstring& native, DWORD access = GENERIC_READ | GENERIC_WRITE) {
+  return WinHandle(
+      CreateFileW(native.c_str(), access, kShareAll, nullptr, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, nullptr));
 }
 
 class WinFile final : public File {
@@ -277,7 +277,9 @@ absl::Status MakeOne(const std::wstring& native, const std::string& path) {
   if (!CreateDirectoryW(native.c_str(), &attributes)) {
     return GetLastError() == ERROR_ALREADY_EXISTS ? absl::OkStatus() : WinError("create", path);
   }
-  const WinHandle parent = OpenFolder(native.substr(0, native.find_last_of(L'\\') + 1));
+  // Who may make folders in it need not be allowed to make files: the root of a drive is so.
+  const WinHandle parent = OpenFolder(native.substr(0, native.find_last_of(L'\\') + 1), FILE_ADD_SUBDIRECTORY);
+  if (!parent.valid() && GetLastError() == ERROR_ACCESS_DENIED) return absl::OkStatus();
   if (!parent.valid() || !FlushFileBuffers(parent.get())) return WinError("sync the folder above", path);
   return absl::OkStatus();
 }
