@@ -16,7 +16,7 @@ namespace postern {
 
 class EventFile {
  public:
-  // `folder` is made when it is missing.
+  // `folder` is made when it is missing, for our account alone.
   EventFile(std::string folder, const Clock& clock) : folder_(std::move(folder)), clock_(clock) {}
 
   // Whole lines. False when they could not be written; the next ones are tried again.
