@@ -78,7 +78,10 @@ void MailboxWriter::WriteFiles(MailboxJob& job, std::vector<Written>& batch) {
       if (!written.delivery->result.ok()) continue;
       written.delivery->result = piece.ok() ? written.file->Append(*piece) : piece.status();
     }
-    if (!piece.ok()) break;
+    if (!piece.ok()) {
+      job.read = piece.status();
+      break;
+    }
   }
 }
 

@@ -44,6 +44,7 @@ struct MailboxJob {
   std::string sender{};  // for Return-Path; empty is the null sender
   std::unique_ptr<MessageBody> body{};
   std::vector<MailboxDelivery> deliveries{};  // at most kMailboxDeliveriesPerJobMax
+  absl::Status read{};                        // why the body could not be read to its end, or OK
   uint32_t tag = 0;                           // the giver's own
 };
 

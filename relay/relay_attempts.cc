@@ -188,6 +188,10 @@ void Relay::TakeMailboxJobs() {
   const auto finish = [this](const MailboxJob& job) {
     const WorkScope work(options_.slot, WorkStage::kRelaying, job.message);
     Attempt& attempt = *attempts_.at(Key{job.message.number, job.tag});
+    if (!job.read.ok()) {
+      listener_.HandleDelivery(
+          {.kind = DeliveryEventKind::kReadFailed, .message = job.message, .text = job.read.message()});
+    }
     AddMailboxResults(attempt, job);
     if (--attempt.mailbox_job_count > 0) return HandleProgress(attempt);
     HandleAttemptDone(attempt, AttemptEnd::kAnswered);

@@ -108,6 +108,8 @@ void SmtpLink::FeedBody() {
   const absl::StatusOr<std::string_view> piece = progress_.NextPiece();
   if (piece.ok()) return conversation_.GiveBody(*piece, piece->empty());
   end_ = AttemptEnd::kNeither;  // our own fault
+  context_.listener.HandleDelivery(
+      {.kind = DeliveryEventKind::kReadFailed, .message = message(), .text = piece.status().message()});
   conversation_.AbandonBody(absl::StrCat("the message cannot be read: ", std::string_view(piece.status().message())));
 }
 

@@ -178,6 +178,7 @@ TEST_F(CourierTest, AMessageThatCannotBeReadIsNobodysFault) {
   EXPECT_EQ(FateOf(attempt), Fate::kDeferred);
   EXPECT_TRUE(absl::StrContains(attempt.results[0].reply.text, "the disk is sick")) << attempt.results[0].reply.text;
   EXPECT_EQ(next.connection_count, 0);
+  EXPECT_EQ(Count(DeliveryEventKind::kReadFailed), 1);
   RunUntilClosed();
   EXPECT_EQ(server.Count("\n.\n"), 0) << "the peer must not take it for whole";
 }

@@ -27,8 +27,9 @@ namespace postern {
 
 class TextBody final : public MessageBody {
  public:
-  explicit TextBody(std::string text) : text_(std::move(text)) {}
+  TextBody(std::string text, bool unreadable) : text_(std::move(text)), unreadable_(unreadable) {}
   absl::StatusOr<std::string_view> Next() override {
+    if (unreadable_) return absl::DataLossError("a piece is damaged");
     return std::exchange(done_, true) ? std::string_view() : std::string_view(text_);
   }
   absl::Status Rewind() override {
@@ -38,6 +39,7 @@ class TextBody final : public MessageBody {
 
  private:
   const std::string text_;
+  const bool unreadable_;
   bool done_ = false;
 };
 
@@ -107,7 +109,7 @@ class MemoryStore final : public MailStore {
     ++open_count;
     if (unreadable) return absl::DataLossError("the record is damaged");
     const Mail& mail = mails.at(message);
-    return StoredMessage{mail.envelope, mail.body.size(), std::make_unique<TextBody>(mail.body)};
+    return StoredMessage{mail.envelope, mail.body.size(), std::make_unique<TextBody>(mail.body, unreadable_body)};
   }
   std::string LastText(MessageId message, uint32_t recipient) override { return mails.at(message).texts[recipient]; }
   bool TryPush(Handoff& handoff) override {
@@ -124,6 +126,7 @@ class MemoryStore final : public MailStore {
   bool unreadable_log = false;
   bool full = false;
   bool unreadable = false;
+  bool unreadable_body = false;
 
  private:
   void Add(MessageId id, std::string_view envelope, std::string body) {

@@ -1,5 +1,6 @@
 // A relay whose log fails it: what cannot be read, or noted, is neither lost nor sent twice.
 
+#include <algorithm>
 #include <vector>
 
 #include "relay/queue_view.h"
@@ -54,6 +55,18 @@ TEST_F(RelayLogTest, AnUnreadableMessageIsToldAndTriedLater) {
   store_.unreadable = false;
   Pass(minutes(17));
   EXPECT_EQ(courier_.started.size(), 1u);
+}
+
+TEST_F(RelayLogTest, ABodyThatCannotBeReadIsToldAndNothingOfItIsDelivered) {
+  store_.unreadable_body = true;
+  const MessageId id = Accept({"x@local.example"});
+  Settle();
+  EXPECT_EQ(std::count(events_.begin(), events_.end(), DeliveryEventKind::kReadFailed), 1);
+  EXPECT_EQ(Status(id).state, RecipientState::kDeferred);
+  EXPECT_EQ(FileCount("local.example/x"), 0u);
+  store_.unreadable_body = false;
+  Pass(minutes(17));
+  EXPECT_EQ(FileCount("local.example/x"), 1u);
 }
 
 TEST_F(RelayLogTest, AnOutcomeThatFindsNoRoomIsWrittenLater) {
