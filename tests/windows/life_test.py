@@ -11,6 +11,7 @@ from wine_gateway import WineGateway, wine, windows_path
 # Those of tests/e2e, which wine_gateway has put on the path.
 from gateway import EX_CONFIG, EX_UNAVAILABLE, EX_USAGE, free_port, maildir_route, next_hop_route, split_message, wait_until
 
+EX_TEMPFAIL = 75  # sysexits.h
 MESSAGE = b"Subject: hello\r\n\r\n.\r\nbare of any translation\r\n"
 
 
@@ -116,6 +117,14 @@ class Service(unittest.TestCase):
         start = gateway.run("service", "start", "--name", name, seconds=120)
         self.assertEqual(start.returncode, EX_CONFIG)
         self.assertIn("its configuration is wrong, or cannot be read (exit code 78)", start.stderr)
+
+        with WineGateway() as other:
+            gateway.configure({"data_dir": f"Z:{other.data}", "route": [maildir_route(f"Z:{other.mail}")]})
+            start = gateway.run("service", "start", "--name", name, seconds=120)
+            told = "".join(p.read_text() for p in (other.data / "events").glob("*.log"))
+        self.assertEqual(start.returncode, EX_TEMPFAIL)
+        self.assertIn("another process has its store (exit code 75)", start.stderr)
+        self.assertRegex(told, r" event=1004 name=cannot-start text=.*in use by process \d+")
 
     def test_its_paths_must_be_whole(self):
         for more, key in (({"data_dir": "data"}, "data_dir"), ({"route": [maildir_route("mail")]}, "maildir")):
