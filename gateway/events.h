@@ -21,8 +21,8 @@ namespace postern {
 enum class Event : uint16_t {
   kStarted = 1000,
   kStopped = 1001,
-  kStorage = 1002,     // what the store lies on
-  kDied = 1003,        // the gateway before this one, and what it was at
+  kStorage = 1002,  // what the store lies on
+  kDied = 1003,     // the gateway before this one, and what it was at
   kCannotStart = 1004,
   kDeadLetter = 1014,  // rerouted: to the dead-letter folder
   kReported = 1015,
