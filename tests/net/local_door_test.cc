@@ -23,6 +23,7 @@ MonotonicTime Soon() { return SystemClock().Monotonic() + std::chrono::seconds(1
 
 TEST(LocalDoor, APathLeadsThereAsLongAsItIsOpen) {
   const std::string path = DoorPath();
+  std::filesystem::remove(path);  // that an earlier process of this number has left: a UNIX socket's name outlives it
   EXPECT_TRUE(absl::IsNotFound(FindLocalDoor(path).status()));
   absl::StatusOr<LocalDoor> door = OpenLocalDoor(path, 16);
   ASSERT_TRUE(door.ok()) << door.status();
