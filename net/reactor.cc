@@ -11,9 +11,14 @@ void Reactor::Turn(Duration sleep_max) {
   RunPosted();
   for (size_t i = 0; i < hooks_.size(); ++i) hooks_[i]->RunTurn();
 
-  bell_.BeginSleep();
+  if (lingers_) {
+    sleep_max = std::min(sleep_max, linger_);
+  } else {
+    bell_.BeginSleep();
+  }
   poller_.Wait(std::clamp(NextDue() - now_, Duration::zero(), sleep_max), done_);
   bell_.EndSleep();
+  lingers_ = linger_ > Duration::zero() && HasWork();
 
   now_ = clock_.Monotonic();
   // Owners start further ops meanwhile; those come home in a later turn.

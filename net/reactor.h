@@ -38,6 +38,10 @@ class Reactor final : public Wakeable {
   // When a turn has something to do of which no op tells: at once when work waits, else at the next timer's time.
   MonotonicTime NextDue();
 
+  // Behind a turn that had work from a queue it looks again after so long, and nobody has to wake it until then: what
+  // comes in a stream comes in batches. For work on which nobody waits.
+  void set_linger(Duration linger) { linger_ = linger; }
+
   // Runs `hook` in every turn from now on, until it is removed.
   void AddHook(TurnHook& hook) { hooks_.push_back(&hook); }
   void RemoveHook(TurnHook& hook) { std::erase(hooks_, &hook); }
@@ -65,6 +69,8 @@ class Reactor final : public Wakeable {
   MonotonicTime now_;
   Timers timers_;
   Doorbell bell_;
+  Duration linger_ = Duration::zero();
+  bool lingers_ = false;  // work had come by queue
   std::vector<TurnHook*> hooks_;
   std::vector<Op*> done_;
   std::mutex posted_mutex_;

@@ -76,6 +76,27 @@ TEST_F(ReactorTest, SleepsUntilATimerIsDue) {
   EXPECT_TRUE(fired);
 }
 
+TEST_F(ReactorTest, WhoLingersIsWokenByNobodyAndLooksBySelf) {
+  int count = 0;
+  // Another thread queues something in the middle of the turn.
+  const auto time_of_rung_turn = [&] {
+    std::thread ringer([&] {
+      std::this_thread::sleep_for(milliseconds(20));
+      reactor_.Post([&] { ++count; });
+    });
+    const Duration time = TimeOfTurn();
+    ringer.join();
+    return time;
+  };
+  reactor_.set_linger(milliseconds(200));
+  EXPECT_LT(time_of_rung_turn(), seconds(10)) << "it slept, and was woken";
+  EXPECT_GE(time_of_rung_turn(), milliseconds(190)) << "it had work, and lingers";
+  EXPECT_EQ(count, 1);
+  EXPECT_GE(TimeOfTurn(), milliseconds(190)) << "it found work by itself";
+  EXPECT_EQ(count, 2);
+  EXPECT_LT(time_of_rung_turn(), seconds(10)) << "nothing had come, so it slept again";
+}
+
 TEST_F(ReactorTest, SleepsNoLongerThanItMay) {
   const MonotonicTime start = clock_.Monotonic();
   reactor_.Turn(milliseconds(20));
