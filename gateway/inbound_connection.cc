@@ -154,6 +154,7 @@ void InboundConnection::Release() {
 void InboundConnection::Close() {
   state_ = State::kClosing;
   Leave();
+  if (conversation_.has_quit()) connection_.NotePeerEnd();
   connection_.CloseAfterFlush();
 }
 

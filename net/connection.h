@@ -61,6 +61,8 @@ class Connection final : private BlockBorrower {
   // Ends in order once all output is sent. What else comes in is thrown away until the peer ends too: to close over
   // unread input would reset the connection, and the peer might lose our last words.
   void CloseAfterFlush();
+  // The peer has said in its own language that it sends no more: its end is not waited for.
+  void NotePeerEnd() { peer_ended_ = true; }
   // Closes now; `reset` breaks the connection instead of ending it.
   void Abort(bool reset = false);
 

@@ -88,6 +88,7 @@ class Conversation {
   // What happened since the last time; empty on nearly every call.
   std::vector<ConversationNote> TakeNotes() { return session_.TakeNotes(); }
 
+  bool has_quit() const { return session_.has_quit(); }
   // For events: what the peer called itself, and the sender of the message that is coming in, or came in last; gone at
   // the next Pump().
   std::string_view helo() const { return session_.helo(); }

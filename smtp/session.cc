@@ -78,6 +78,7 @@ void Session::Start(const Peer& peer, std::string& out) {
   helo_.clear();
   sender_.clear();
   extended_ = false;
+  has_quit_ = false;
   error_count_ = message_count_ = 0;
   notes_.clear();
   EndTransaction();
@@ -136,7 +137,10 @@ void Session::HandleLine(std::string_view line, std::string& out) {
     case Verb::kVrfy: AppendReply(kNotVerified, out); break;
     case Verb::kExpn: return Refuse(kNoLists, out);
     case Verb::kHelp: SayHelp(out); break;
-    case Verb::kQuit: AppendReply(kBye, out); break;
+    case Verb::kQuit:
+      has_quit_ = true;
+      AppendReply(kBye, out);
+      break;
     case Verb::kData:  // is answered when there is a place for the message
     case Verb::kMail:  // these have been dealt with
     case Verb::kRcpt:

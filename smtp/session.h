@@ -63,6 +63,8 @@ class Session {
   void Start(const Peer& peer, std::string& out);
 
   SessionState state() const { return state_; }
+  // The client has said QUIT: it sends no more.
+  bool has_quit() const { return has_quit_; }
   // A message is being told: MAIL was accepted, and nothing has ended it yet.
   bool in_transaction() const;
   // What was admitted may still become a whole message. As soon as it may not, its block has to go back.
@@ -138,6 +140,7 @@ class Session {
   const ConversationOptions& options_;
   MemoryBudget* const budget_;
   SessionState state_ = SessionState::kClosed;
+  bool has_quit_ = false;
   Peer peer_;
   std::string helo_;
   bool extended_ = false;  // it said EHLO

@@ -211,6 +211,21 @@ TEST_P(ConnectionTest, EndsInOrderWhenAllIsSent) {
   EXPECT_EQ(client.connection.error(), NetError::kNone);
 }
 
+TEST_P(ConnectionTest, WhoSaidThatItIsDoneIsNotWaitedFor) {
+  End client, server;
+  Connect(client, server);
+  const std::string bytes = Pattern(500'000);
+  server.connection.output() = bytes;
+  server.connection.NotePeerEnd();
+  server.connection.CloseAfterFlush();
+  EXPECT_TRUE(Until([&] { return server.closed && client.peer_ended; }));
+  EXPECT_FALSE(client.closed);
+  EXPECT_TRUE(client.received == bytes);
+  EXPECT_EQ(server.connection.error(), NetError::kNone);
+  client.connection.Abort();
+  EXPECT_TRUE(Until([&] { return client.closed; }));
+}
+
 // A client that is refused in the middle of a long message reads why, although nobody reads the rest of it.
 TEST_P(ConnectionTest, LastWordsSurviveInputThatNobodyReads) {
   End client, server;
