@@ -21,7 +21,7 @@ ROUNDS = 5
 
 
 class Volume(unittest.TestCase):
-    """smtp-source -d -s 50, each message for a mailbox and for a next hop."""
+    """smtp-source -d -s 50, half of the messages for a mailbox and half for a next hop."""
 
     def test_ten_thousand_messages(self):
         with Sink() as sink:
