@@ -6,6 +6,7 @@
 #include <array>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -151,12 +152,17 @@ class Life {
 
   void Run() {
     handle_ = RegisterServiceCtrlHandlerExW(name_.c_str(), HandleControl, nullptr);
-    if (handle_ == nullptr) return;
+    if (handle_ == nullptr) {
+      exit_code_ = EXIT_FAILURE;
+      return;
+    }
     Enter(SERVICE_START_PENDING);
     std::thread pulse([this] { Pulse(); });
     exit_code_ = body_([this] { Enter(SERVICE_RUNNING); });
-    Enter(SERVICE_STOPPED);
+    EndPulse();
     pulse.join();
+    // The last word: from here on Lead() may return, and the process end.
+    Enter(SERVICE_STOPPED);
   }
 
   void Enter(DWORD state) {
@@ -170,9 +176,15 @@ class Life {
 
   void Pulse() {
     std::unique_lock lock(mutex_);
-    while (state_ != SERVICE_STOPPED) {
+    while (!over_) {
       if (changed_.wait_for(lock, kPulse) == std::cv_status::timeout && state_ != SERVICE_RUNNING) Report();
     }
+  }
+
+  void EndPulse() {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    changed_.notify_one();
   }
 
   void Report() {
@@ -202,6 +214,7 @@ class Life {
   std::condition_variable changed_;
   DWORD state_ = SERVICE_START_PENDING;
   DWORD checkpoint_ = 0;
+  bool over_ = false;  // what it lives for is done
 };
 
 Life* Life::the_life_ = nullptr;
@@ -237,6 +250,12 @@ absl::Status RemoveService(const std::string& name) {
 absl::StatusOr<int> BeginService(const std::string& name) {
   const absl::StatusOr<OwnedService> service = OpenInstalled(name, SERVICE_START | SERVICE_QUERY_STATUS);
   if (!service.ok()) return service.status();
+  // One that is on its way to its end counts as running, and would be taken for one that has ended at its start.
+  SERVICE_STATUS before;
+  if (QueryServiceStatus(service->get(), &before) && before.dwCurrentState == SERVICE_STOP_PENDING) {
+    const absl::StatusOr<SERVICE_STATUS> ended = AwaitState(service->get(), name, SERVICE_STOPPED);
+    if (!ended.ok()) return ended.status();
+  }
   if (!StartServiceW(service->get(), 0, nullptr) && GetLastError() != ERROR_SERVICE_ALREADY_RUNNING) {
     return Refused(absl::StrCat("service ", name));
   }
@@ -265,7 +284,8 @@ absl::Status EndService(const std::string& name) {
 }
 
 absl::StatusOr<int> LiveAsService(const std::string& name, const ServiceBody& body) {
-  Life life(name, body);
+  // It never dies: the system's threads may still be in it when the dispatcher has returned.
+  Life& life = *new Life(name, body);
   if (!life.Lead()) {
     const DWORD code = GetLastError();
     if (code != ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) return Refused("the service manager", code);
