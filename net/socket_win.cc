@@ -43,7 +43,7 @@ class SystemSocketsImpl final : public Sockets {
   SystemSocketsImpl() { StartWinsock(); }
 
   SocketResult ListenOn(const SocketAddress& address, int backlog) override {
-    SocketResult made = MakeFor(address);
+    SocketResult made = MakeStream(address);
     if (!made.socket.valid()) return made;
     const SOCKET handle = SystemHandle(made.socket);
     // Or any program that says SO_REUSEADDR could bind the same port and steal our connections.
@@ -75,13 +75,10 @@ class SystemSocketsImpl final : public Sockets {
   }
 
   SocketResult MakeFor(const SocketAddress& peer) override {
-    if (peer.family() == AddressFamily::kUnix) return RefuseUnix();
-    const Socket made = MakeSystemSocket(peer.family(), SOCK_STREAM);
-    if (!made.valid()) return Failure("WSASocket");
-    SetFlag(made, IPPROTO_TCP, TCP_NODELAY, 1);
+    SocketResult made = MakeStream(peer);
     // ConnectEx takes a bound socket, and with this the port is still chosen by the connect, which knows the peer.
-    SetFlag(made, SOL_SOCKET, kReuseUnicastPort, 1);
-    return {.socket = made};
+    if (made.socket.valid()) SetFlag(made.socket, SOL_SOCKET, kReuseUnicastPort, 1);
+    return made;
   }
 
   SocketResult MakeBoundFor(const SocketAddress& peer, const IpAddress& from) override {
@@ -107,6 +104,15 @@ class SystemSocketsImpl final : public Sockets {
   void EndSend(Socket socket) override { shutdown(SystemHandle(socket), SD_SEND); }
 
   void CloseNow(Socket socket) override { closesocket(SystemHandle(socket)); }
+
+ private:
+  static SocketResult MakeStream(const SocketAddress& address) {
+    if (address.family() == AddressFamily::kUnix) return RefuseUnix();
+    const Socket made = MakeSystemSocket(address.family(), SOCK_STREAM);
+    if (!made.valid()) return Failure("WSASocket");
+    SetFlag(made, IPPROTO_TCP, TCP_NODELAY, 1);
+    return {.socket = made};
+  }
 };
 
 }  // namespace
