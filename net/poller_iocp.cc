@@ -44,6 +44,7 @@ class IocpPoller final : public Poller {
 
   // What is under way writes to our memory until it has come home.
   ~IocpPoller() override {
+    dying_ = true;
     for (auto& [handle, state] : states_) CancelCalls(*state);
     const auto pending = [](const auto& entry) { return entry.second->pending(); };
     while (std::any_of(states_.begin(), states_.end(), pending) || !closing_.empty()) Poll(kTimeoutMax);
@@ -196,13 +197,15 @@ class IocpPoller final : public Poller {
     const bool closed = state.close != nullptr;
     if (&call == &state.read || &call == &state.write) {
       call.pending = false;
-      FinishCall(state, &call == &state.read ? state.reader : state.writer, ResultOf(call, state.socket, closed));
+      if (!dying_) {
+        FinishCall(state, &call == &state.read ? state.reader : state.writer, ResultOf(call, state.socket, closed));
+      }
     } else {
       state.accepts->HandleDone(call);
-      if (!closed) ServeAccept(state);
+      if (!closed && !dying_) ServeAccept(state);
     }
     if (closed && !state.pending()) {
-      Complete(*state.close, {0, 0});
+      if (!dying_) Complete(*state.close, {0, 0});
       closing_.erase(&state);
     }
   }
@@ -267,6 +270,7 @@ class IocpPoller final : public Poller {
   }
 
   const HANDLE port_;
+  bool dying_ = false;  // the ops may be gone already, with their owners; the calls must still come home
   int waits_without_poll_ = 0;
   absl::flat_hash_map<intptr_t, std::unique_ptr<SocketState>> states_;  // by handle
   // Closed, with calls that are not home. Their numbers may be others' by now, so they have none.

@@ -385,6 +385,21 @@ TEST_P(PollerConformance, AHandleThatIsUsedAgainKnowsNothingOfItsPast) {
   EXPECT_TRUE(again);
 }
 
+TEST_P(PollerConformance, APollerThatEndsTouchesNoOp) {
+  const auto [client, server] = Pair();
+  const Socket listening = Listen();
+  std::unique_ptr<Poller> ending = world_.MakePoller();
+  constexpr int64_t kUntouched = 4711;
+  Op& await = StartOp(OpKind::kAwaitReadable, server, ending.get()).op;
+  Op& accept = StartOp(OpKind::kAccept, listening, ending.get()).op;
+  await.result = accept.result = kUntouched;
+  ending.reset();
+  EXPECT_EQ(await.result, kUntouched) << "its owner may be gone by now";
+  EXPECT_EQ(accept.result, kUntouched);
+  for (const Socket socket : {server, listening}) world_.sockets().CloseNow(socket);
+  Close(client);
+}
+
 TEST_P(PollerConformance, WakeEndsAWait) {
   world_.poller().Wake();
   const auto start = std::chrono::steady_clock::now();
