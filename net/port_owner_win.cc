@@ -133,7 +133,9 @@ void DescribeProcess(uint32_t pid, PortHolder& holder) {
   }
   const OwnedHandle process(OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, /*bInheritHandle=*/FALSE, pid));
   if (process == nullptr) {
-    holder.missing = absl::StrCat("its program cannot be seen: ", SystemErrorText(static_cast<int>(GetLastError())));
+    const DWORD code = GetLastError();
+    holder.missing = absl::StrCat("its program cannot be seen: ", SystemErrorText(static_cast<int>(code)));
+    if (code == ERROR_INVALID_PARAMETER) return;  // it is gone, and its number may soon be an innocent one's
   } else {
     holder.program = ImagePath(process.get());
     holder.user = UserOf(process.get());

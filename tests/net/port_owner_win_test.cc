@@ -46,10 +46,11 @@ TEST(PortOwnerWin, DescribesThisVeryProcess) {
   EXPECT_EQ(holder.stop_command, absl::StrCat("taskkill /F /PID ", ProcessId()));
 }
 
-TEST(PortOwnerWin, OfAProcessThatIsGoneSaysThatItCannotBeSeen) {
+TEST(PortOwnerWin, OfAProcessThatIsGoneSaysThatItCannotBeSeenAndStopsNobody) {
   PortHolder holder;
   DescribeProcess(0xFFFFFFF0, holder);
   EXPECT_TRUE(absl::StartsWith(holder.missing, "its program cannot be seen: ")) << holder.missing;
+  EXPECT_EQ(holder.stop_command, "") << "its number may be another's by now";
 }
 
 // SO_REUSEADDR lets a program steal any port of another on Windows that does not forbid it.
