@@ -29,6 +29,11 @@ std::string_view FamilyName(const SocketAddress& address) {
   }
 }
 
+// Windows looks at no case of letters.
+bool IsPostern(std::string_view program) {
+  return absl::EndsWith(program, "/postern") || absl::EndsWithIgnoreCase(program, "\\postern.exe");
+}
+
 void AppendHolder(const PortHolder& holder, std::string& out) {
   AppendLine("holds", absl::StrCat(holder.address.ToString(), holder.listening ? "" : ", without listening"), out);
   if (holder.pid != 0) AppendLine("pid", absl::StrCat(holder.pid), out);
@@ -40,7 +45,7 @@ void AppendHolder(const PortHolder& holder, std::string& out) {
   AppendLine("unknown", holder.missing, out);
   if (holder.pid == ProcessId()) {
     AppendLine("note", "that is this very process: two of its addresses are one", out);
-  } else if (absl::EndsWith(holder.program, "/postern")) {
+  } else if (IsPostern(holder.program)) {
     AppendLine("note", "that is a Postern; `postern probe` tells whether it is the one of a configuration", out);
   }
 }

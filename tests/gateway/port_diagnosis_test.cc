@@ -52,6 +52,22 @@ TEST(PortDiagnosis, OneProgramOnSeveralAddressesIsStoppedOnce) {
   EXPECT_EQ(text.find("to stop it"), text.rfind("to stop it"));
 }
 
+TEST(PortDiagnosis, APosternIsKnownByItsProgramOnEitherSystem) {
+  constexpr std::string_view kNote = "that is a Postern; ";
+  PortHolder holder = Exim();
+  for (const char* program : {"/usr/bin/postern", "C:\\Postern\\postern.exe", "C:\\POSTERN\\Postern.EXE"}) {
+    holder.program = program;
+    ExpectIn(
+        kNote,
+        PortDiagnosis{.address = At("0.0.0.0:25"), .error = NetError::kAddressInUse, .holders = {holder}}.ToString());
+  }
+  for (const char* program : {"/usr/bin/no-postern", "/usr/bin/POSTERN", "C:\\no-postern.exe"}) {
+    holder.program = program;
+    const PortDiagnosis diagnosis{.address = At("0.0.0.0:25"), .error = NetError::kAddressInUse, .holders = {holder}};
+    EXPECT_FALSE(absl::StrContains(diagnosis.ToString(), kNote)) << program;
+  }
+}
+
 TEST(PortDiagnosis, ForeignTextCannotHarmATerminal) {
   PortHolder evil = Exim();
   evil.command_line = "holder \x1b[2J\nfalse line";
