@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <ios>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -83,32 +85,29 @@ absl::StatusOr<MessageId> ParseTarget(const std::string& id) {
 class ExportFile {
  public:
   explicit ExportFile(const std::string& path) : path_(path) {}
-  ~ExportFile() {
-    if (file_ != nullptr && file_ != stdout) std::fclose(file_);
-  }
-  ExportFile(const ExportFile&) = delete;
-  ExportFile& operator=(const ExportFile&) = delete;
 
   absl::Status Write(std::string_view bytes) {
-    if (absl::Status status = Open(); !status.ok()) return status;
-    return std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size() ? absl::OkStatus() : Failure();
+    if (path_.empty()) return StatusOf(std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size());
+    Open();
+    return StatusOf(file_.write(bytes.data(), static_cast<std::streamsize>(bytes.size())).good());
   }
   // The message has come to its end.
   absl::Status Close() {
-    if (absl::Status status = Open(); !status.ok()) return status;
-    std::FILE* const file = std::exchange(file_, nullptr);
-    return (file == stdout ? std::fflush(file) : std::fclose(file)) == 0 ? absl::OkStatus() : Failure();
+    if (path_.empty()) return StatusOf(std::fflush(stdout) == 0);
+    Open();
+    file_.close();
+    return StatusOf(file_.good());
   }
 
  private:
-  absl::Status Open() {
-    if (file_ == nullptr) file_ = path_.empty() ? stdout : std::fopen(path_.c_str(), "wb");
-    return file_ != nullptr ? absl::OkStatus() : Failure();
+  void Open() {
+    if (!file_.is_open()) file_.open(FilePath(path_), std::ios::binary);
   }
+  absl::Status StatusOf(bool done) const { return done ? absl::OkStatus() : Failure(); }
   absl::Status Failure() const { return absl::ErrnoToStatus(errno, path_.empty() ? "standard output" : path_); }
 
   const std::string path_;
-  std::FILE* file_ = nullptr;
+  std::ofstream file_;
 };
 
 absl::Status Show(QueueAccess& queue, const QueueCommand& command, WallTime now) {

@@ -3,9 +3,11 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "gateway/file_path.h"
 
 namespace postern {
 
@@ -35,12 +37,13 @@ absl::Status JudgeStorage(const StorageReport& report, Durability durability) {
 
 absl::StatusOr<StorageReport> FindStorage(const Config& config, const Clock* clock) {
   namespace fs = std::filesystem;
-  const fs::path store = config.store_dir();
+  const fs::path store = FilePath(config.store_dir());
   std::error_code error;
   fs::path folder = store;
   while (!fs::is_directory(folder, error) && folder.has_relative_path()) folder = folder.parent_path();
   if (folder.empty()) folder = ".";
-  absl::StatusOr<std::unique_ptr<Directory>> directory = OpenDirectory(folder.string());
+  const std::u8string name = folder.u8string();
+  absl::StatusOr<std::unique_ptr<Directory>> directory = OpenDirectory(std::string(name.begin(), name.end()));
   if (!directory.ok()) return directory.status();
   return clock != nullptr && folder == store ? CheckStorage(**directory, *clock) : DescribeStorage(**directory);
 }

@@ -1,9 +1,7 @@
 """postern.exe as a program: its port, its commands, its service, its names."""
 
-import pathlib
 import re
 import socket
-import time
 import unittest
 
 from wine_gateway import WineGateway, wine, windows_path
@@ -49,7 +47,8 @@ class Queue(unittest.TestCase):
         with WineGateway({"route": [next_hop_route(free_port())]}) as gateway:
             message = gateway.send("kim@far.example", message=MESSAGE)
             self.assertEqual([m["id"] for m in gateway.queued()], [message])
-            out = gateway.folder / "out.eml"
+            out = gateway.folder / "Grüße 受信" / "hinaus-ü.eml"
+            out.parent.mkdir()
             done = gateway.run("queue", "export", message, "--output", windows_path(out), "--config", str(gateway.file))
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(split_message(out.read_bytes())[1], MESSAGE)
@@ -103,6 +102,20 @@ class Service(unittest.TestCase):
         self.assertNotEqual(again.returncode, 0)
         service("remove")
         self.assertNotEqual(gateway.run("service", "start", "--name", name).returncode, 0)
+
+    def test_a_start_waits_for_an_end_that_is_under_way(self):
+        gateway, name = self.gateway(timeouts={"shutdown": "5s"})
+        self.assertEqual(gateway.run("service", "install", "--name", name, "--config", str(gateway.file)).returncode, 0)
+        self.addCleanup(gateway.run, "service", "remove", "--name", name)
+        self.assertEqual(gateway.run("service", "start", "--name", name, seconds=120).returncode, 0)
+        with gateway.client() as busy:  # for whose message the end waits
+            busy.start("busy@here.example")
+            busy.ask("DATA")
+            self.assertIn("STOP_PENDING", wine("sc", "stop", name).stdout)
+            start = gateway.run("service", "start", "--name", name, seconds=120)
+        self.assertEqual(start.returncode, 0, start.stderr)
+        gateway.send("kim@here.example", message=MESSAGE)
+        gateway.wait_delivered(1)
 
     def test_one_that_cannot_start_ends_with_its_reason(self):
         gateway, name = self.gateway()
@@ -158,6 +171,10 @@ class Names(unittest.TestCase):
             self.assertEqual(reply.code, 250)
         gateway.wait_delivered(4)
         self.assertEqual(gateway.stop(), 0)
+        for verb in ("check", "doctor"):
+            done = gateway.run(verb, "--config", str(gateway.file))
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn(f"{home.name}/Daten/store: ", done.stdout.replace("\\", "/"))
 
     def test_what_is_left_out_is_a_clear_error(self):
         gateway = WineGateway({"user": "postern", "route": [{"domain": "*", "lmtp": "unix:/run/dovecot/lmtp"}]})
