@@ -1,5 +1,9 @@
 #include "gateway/event_journal.h"
 
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -20,6 +24,19 @@ JournalLevel LevelOf(uint32_t number) {
   }
 }
 
+// What any stranger brings about, as often as he likes.
+constexpr std::array<std::string_view, 4> kOfStrangers = {
+    "event=1015 ",
+    "event=4031 name=rejected dir=in ",
+    "event=4051 name=timed-out dir=in ",
+    "event=4098 name=too-many-hops dir=in ",
+};
+
+bool IsOfStrangers(std::string_view text) {
+  return std::any_of(kOfStrangers.begin(), kOfStrangers.end(),
+                     [text](std::string_view beginning) { return absl::StartsWith(text, beginning); });
+}
+
 }  // namespace
 
 // "2026-11-25T16:04:05.123456Z event=4007 name=cannot-bind ..."
@@ -32,7 +49,7 @@ std::optional<JournalEntry> ToJournalEntry(std::string_view line) {
   if (!absl::ConsumePrefix(&rest, kEvent)) return std::nullopt;
   uint32_t number = 0;
   if (!absl::SimpleAtoi(rest.substr(0, rest.find(' ')), &number) || number > UINT16_MAX) return std::nullopt;
-  if (number >= 2000 && number < 3000) return std::nullopt;
+  if ((number >= 2000 && number < 3000) || IsOfStrangers(text)) return std::nullopt;
   return JournalEntry{.level = LevelOf(number), .number = static_cast<uint16_t>(number), .text = text};
 }
 

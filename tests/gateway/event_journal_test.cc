@@ -29,6 +29,20 @@ TEST(EventJournal, TrafficAndTalkForPeopleStayOut) {
   }
 }
 
+TEST(EventJournal, WhatAnyStrangerBringsAboutStaysOutAndWhatOursMeetDoesNot) {
+  for (const char* line :
+       {"T event=4031 name=rejected dir=in peer=192.0.2.1", "T event=4051 name=timed-out dir=in peer=192.0.2.1",
+        "T event=4098 name=too-many-hops dir=in peer=192.0.2.1", "T event=1015 name=reported dir=out id=1"}) {
+    EXPECT_EQ(ToJournalEntry(line), std::nullopt) << line;
+  }
+  for (const char* line :
+       {"T event=4031 name=rejected dir=out text=\"a dir=in b\"", "T event=4051 name=timed-out dir=out host=x",
+        "T event=4098 name=too-many-hops dir=out id=1", "T event=3010 name=connect-failed dir=in text=x",
+        "T event=1014 name=dead-letter dir=out id=1"}) {
+    EXPECT_TRUE(ToJournalEntry(line).has_value()) << line;
+  }
+}
+
 TEST(EventJournal, ABatchIsTakenLineByLine) {
   std::vector<std::string> told;
   SendToJournal("T event=1000 a\nT event=2002 b\n  pid 4711\nT event=1001 c\n",
