@@ -45,6 +45,7 @@ absl::StatusOr<int> RunApart(absl::FunctionRef<int(ByteSink write)> task, ByteSi
 enum class Signal : uint8_t { kNone, kStop, kReload };
 
 // From here on TERM and INT mean kStop, HUP means kReload, and PIPE nothing. Call before any thread is started.
+// On Windows a crash of any thread raises SIGABRT there.
 void CatchSignals();
 // The next signal that came, or kNone after `timeout`.
 Signal WaitForSignal(Duration timeout);

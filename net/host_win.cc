@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <csignal>
 #include <deque>
 #include <mutex>
 
@@ -38,6 +39,13 @@ BOOL WINAPI HandleConsoleEvent(DWORD event) {
   RaiseSignal(Signal::kStop);
   if (event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT) Sleep(INFINITE);
   return TRUE;
+}
+
+// On the thread that crashes. Microsoft's C library keeps the handlers of SIGSEGV, SIGILL and SIGFPE a thread each, so
+// whoever handles crashes is told of those of his own thread alone; that of SIGABRT is everybody's.
+LONG WINAPI HandleCrash(EXCEPTION_POINTERS* /*crash*/) {
+  std::raise(SIGABRT);
+  return EXCEPTION_CONTINUE_SEARCH;
 }
 
 }  // namespace
@@ -102,7 +110,10 @@ void RaiseSignal(Signal signal) {
   box.came.notify_one();
 }
 
-void CatchSignals() { SetConsoleCtrlHandler(HandleConsoleEvent, TRUE); }
+void CatchSignals() {
+  SetConsoleCtrlHandler(HandleConsoleEvent, TRUE);
+  SetUnhandledExceptionFilter(HandleCrash);
+}
 
 Signal WaitForSignal(Duration timeout) {
   SignalBox& box = Box();

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -37,6 +39,16 @@ TEST(HostWin, SignalsComeInTheirOrderAndFromAnyThread) {
   EXPECT_EQ(WaitForSignal(seconds(5)), Signal::kReload);
   EXPECT_EQ(WaitForSignal(seconds(5)), Signal::kStop);
   other.join();
+}
+
+// The C library's own handlers of such a crash are those of the thread that has set them.
+TEST(HostWinDeathTest, ACrashOfAnyThreadIsAnAbortOnIt) {
+  const auto crash = [] {
+    CatchSignals();
+    std::signal(SIGABRT, [](int) { std::_Exit(42); });
+    std::thread([] { RaiseException(EXCEPTION_ACCESS_VIOLATION, 0, 0, nullptr); }).join();
+  };
+  EXPECT_EXIT(crash(), testing::ExitedWithCode(42), "");
 }
 
 TEST(HostWin, ATaskApartHandsOnWhatItWritesUntilNobodyTakesIt) {
