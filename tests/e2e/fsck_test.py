@@ -101,7 +101,7 @@ class Fsck(unittest.TestCase):
         self.assertIn(ids[7], self.fsck(code=EX_DATAERR))
         self.assertEqual(self.contents(), before, "to look is not to touch")
         self.gateway.start()
-        [event] = self.gateway.events(3013)
+        [event] = wait_until(lambda: self.gateway.events(3013), 10, self.gateway.log)
         self.assertIn(f"id={ids[7]}", event)
         copy = re.search(r"copy=(\S+)", event)[1]
         self.assertIn(b"m007", open(copy, "rb").read())
