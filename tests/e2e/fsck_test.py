@@ -150,7 +150,7 @@ class Fsck(unittest.TestCase):
         log = self.found(code=EX_DATAERR)
         self.assertEqual((len(log["misplaced"]), log["damage"], log["messages"]), (2, [], 60))
         self.gateway.start()
-        self.assertEqual(len(self.gateway.events(3013)), 2)
+        wait_until(lambda: len(self.gateway.events(3013)) == 2, 10, self.gateway.log)
         self.expect_all_but([], 60)
 
     def test_segments_that_are_cut_or_gone_are_missed(self):
