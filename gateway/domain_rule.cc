@@ -15,7 +15,7 @@ std::string DomainMistake(std::string_view text) {
 }
 
 std::string DomainRuleMistake(std::string_view text) {
-  if (std::string_view domain = text; absl::ConsumePrefix(&domain, "*.")) {
+  if (std::string_view domain = text; absl::ConsumePrefix(&domain, "*.") && DomainMistake(domain).empty()) {
     return absl::StrCat("subdomains are implied: must be \"", domain, "\"");
   }
   if (absl::StartsWith(text, "[") && absl::EndsWith(text, "]")) {

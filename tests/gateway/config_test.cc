@@ -183,6 +183,9 @@ constexpr BadCase kBad[] = {
      R"(f:1: key "local_domains": "*": mail for every domain from everybody would be an open relay; name the domains)"},
     {"local_domains = [\"*.example\"]",
      R"(f:1: key "local_domains": "*.example": subdomains are implied: must be "example")"},
+    {"local_domains = [\"*.exam\\nple\"]",
+     R"(f:1: key "local_domains": "*.exam\nple": must be a domain as "example.org" (its subdomains are implied), or )"
+     R"("#example.org" for the domain alone)"},
     {"trusted_networks = [\"10.0.0.0/33\"]",
      R"(f:1: key "trusted_networks": "10.0.0.0/33": must be an IP network, as "10.0.0.0/8", "2001:db8::/32" or )"
      R"("192.0.2.1")"},
