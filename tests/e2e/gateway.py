@@ -140,8 +140,11 @@ class Gateway:
         return self
 
     def start(self, *arguments, seconds=15):
+        before = len(self.events(1000)) if self.log_file.exists() else 0
         self.spawn(*arguments)
         wait_until(self._greets, seconds, self.log)
+        # It greets before its lines are out.
+        wait_until(lambda: len(self.events(1000)) > before, seconds, self.log)
         return self
 
     def _greets(self):

@@ -48,7 +48,6 @@ class Storage(unittest.TestCase):
     def told(self, gateway):
         """What the start says of the storage; the message that follows says the same."""
         gateway.start()
-        wait_until(lambda: gateway.events(1000), 10, gateway.log)  # it greets before its lines are out
         [line] = gateway.events(1002)
         storage = fields(line)
         self.assertEqual(storage["dir"], str(self.place / "data/store"))
