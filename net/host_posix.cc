@@ -33,6 +33,7 @@ namespace {
 
 constexpr int kLowPriority = 10;
 constexpr size_t kSignalStackSize = 64 * 1024;  // enough to name the functions of the stack that has run over
+constexpr off_t kWriteBackStretch = 256 * 1024;
 
 sigset_t CaughtSignals() {
   sigset_t set;
@@ -58,6 +59,18 @@ bool WriteAll(int descriptor, std::string_view bytes) {
     if (size > 0) bytes.remove_prefix(static_cast<size_t>(size));
   }
   return true;
+}
+
+// Of a file to which `size` bytes were just written, sends whole stretches to the disk, and waits for nothing. Left to
+// itself the system writes what is half a minute old all at once, and a sync of the log on that disk waits behind it.
+// What is no file has no such position, and nothing is done.
+void WriteBackSteadily(int descriptor, size_t size) {
+  const off_t end = lseek(descriptor, 0, SEEK_CUR);
+  const off_t to = end - end % kWriteBackStretch;
+  const off_t begin = end - static_cast<off_t>(size);
+  if (begin < 0 || begin >= to) return;
+  const off_t from = begin - begin % kWriteBackStretch;
+  sync_file_range(descriptor, from, to - from, SYNC_FILE_RANGE_WRITE);
 }
 
 }  // namespace
@@ -183,6 +196,7 @@ Signal WaitForSignal(Duration timeout) {
 }
 
 bool WriteToStandardError(std::string_view bytes, Duration patience) {
+  const size_t size = bytes.size();
   while (!bytes.empty()) {
     pollfd ready{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
     const int count = poll(&ready, 1, static_cast<int>(patience.count() / 1'000'000));
@@ -192,6 +206,7 @@ bool WriteToStandardError(std::string_view bytes, Duration patience) {
     if (written < 0 && errno != EINTR && errno != EAGAIN) return false;
     if (written > 0) bytes.remove_prefix(static_cast<size_t>(written));
   }
+  WriteBackSteadily(STDERR_FILENO, size);
   return true;
 }
 
