@@ -66,8 +66,7 @@ absl::StatusOr<std::unique_ptr<MessageReader>> MessageReader::Open(Directory& di
   reader->message_ = record->message;
   reader->head_ = record->head;
   reader->fragments_.assign(record->fragments.begin(), record->fragments.end());
-  reader->has_last_ = record->has_body;
-  reader->last_ = record->body;
+  if (record->has_body) reader->last_ = record->body;
   reader->size_ = record->message_size;
   std::optional<Envelope> envelope = ParseEnvelope(reader->head_);
   if (!envelope) return Lost(directory, position, "no envelope");
@@ -92,8 +91,10 @@ void MessageReader::Rewind() {
 
 absl::Status MessageReader::NextPiece() {
   const bool is_last = next_ == fragments_.size();
-  std::string_view piece = last_;
-  if (!is_last || !has_last_) {
+  std::string_view piece;
+  if (is_last && last_.has_value()) {
+    piece = *last_;
+  } else {
     const Position position = is_last ? position_ : fragments_[next_];
     if (position.segment == 0) return absl::DataLossError("a piece of the message was lost before it was moved");
     const absl::StatusOr<RecordView> record = fetcher_.Fetch(position);

@@ -91,10 +91,9 @@ class MessageReader {
   Envelope envelope_;  // points into head_
   std::string head_;
   std::vector<Position> fragments_;
-  bool has_last_ = false;
-  std::string last_;       // the piece in the accepted record, when it is so small that it was read with the rest
-  size_t next_ = 0;        // index into fragments_; its size stands for `last_`, one more for the end
-  std::string_view rest_;  // of the piece that is being handed out
+  std::optional<std::string> last_;  // the piece in the accepted record, when it was read with its head
+  size_t next_ = 0;                  // index into fragments_; its size stands for `last_`, one more for the end
+  std::string_view rest_;            // of the piece that is being handed out
   uint64_t size_ = 0;
   uint64_t read_size_ = 0;
 };
