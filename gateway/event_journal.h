@@ -1,7 +1,7 @@
 // SendToJournal passes event lines on to the system's own log of events, for what watches that by numbers (imc.md).
 //
-// A plain function, called where event lines are written, on that thread. The traffic itself, events 2000 to 2999,
-// and what any stranger can bring about stay out: they are in the lines, and would drown what the log is for.
+// A plain function, called where event lines are written, on that thread. The traffic itself, and what any stranger can
+// bring about, stay out: they are in the lines, and would drown what the log is for. EventKind says which those are.
 
 #ifndef POSTERN_GATEWAY_EVENT_JOURNAL_H_
 #define POSTERN_GATEWAY_EVENT_JOURNAL_H_

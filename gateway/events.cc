@@ -1,8 +1,6 @@
 #include "gateway/events.h"
 
-#include <array>
 #include <chrono>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -11,37 +9,6 @@
 
 namespace postern {
 namespace {
-
-// The names stand for people; the numbers are what monitoring rules look for (imc.md).
-constexpr std::array<std::pair<Event, std::string_view>, 20> kNames = {{
-    {Event::kStarted, "started"},
-    {Event::kStopped, "stopped"},
-    {Event::kStorage, "storage"},
-    {Event::kDied, "died"},
-    {Event::kCannotStart, "cannot-start"},
-    {Event::kDeadLetter, "dead-letter"},
-    {Event::kReported, "reported"},
-    {Event::kAttempted, "attempted"},
-    {Event::kReceived, "received"},
-    {Event::kConnected, "connected"},
-    {Event::kConnectFailed, "connect-failed"},
-    {Event::kCorrupt, "corrupt"},
-    {Event::kReportFailed, "report-failed"},
-    {Event::kParked, "parked"},
-    {Event::kLowDisk, "low-disk"},
-    {Event::kLowMemory, "low-memory"},
-    {Event::kCannotBind, "cannot-bind"},
-    {Event::kRejected, "rejected"},
-    {Event::kTimedOut, "timed-out"},
-    {Event::kTooManyHops, "too-many-hops"},
-}};
-
-std::string_view Name(Event event) {
-  for (const auto& [known, name] : kNames) {
-    if (known == event) return name;
-  }
-  return "unknown";
-}
 
 // Many lines fall into one second, whose text is kept: a date takes longer to write than all else of a line.
 void AppendTime(WallTime moment, std::string& line) {
@@ -86,11 +53,40 @@ void AppendField(const EventField& field, std::string& line) {
 
 }  // namespace
 
+// Without a default, so that the compiler refuses an event that is not here. What keeps us from serving, a disk that
+// fails and a port that is not ours are errors; somebody else's trouble is a warning.
+EventKind KindOf(Event event) {
+  using enum JournalLevel;
+  switch (event) {
+    case Event::kStarted: return {"started", kInformation};
+    case Event::kStopped: return {"stopped", kInformation};
+    case Event::kStorage: return {"storage", kInformation};
+    case Event::kDied: return {"died", kInformation};
+    case Event::kCannotStart: return {"cannot-start", kError};
+    case Event::kDeadLetter: return {"dead-letter", kInformation};
+    case Event::kReported: return {"reported", std::nullopt};
+    case Event::kAttempted: return {"attempted", std::nullopt};
+    case Event::kReceived: return {"received", std::nullopt};
+    case Event::kConnected: return {"connected", std::nullopt};
+    case Event::kConnectFailed: return {"connect-failed", kWarning};
+    case Event::kCorrupt: return {"corrupt", kError};
+    case Event::kReportFailed: return {"report-failed", kWarning};
+    case Event::kParked: return {"parked", kWarning};
+    case Event::kLowDisk: return {"low-disk", kError};
+    case Event::kLowMemory: return {"low-memory", kWarning};
+    case Event::kCannotBind: return {"cannot-bind", kError};
+    case Event::kRejected: return {"rejected", kWarning, /*inbound_is_traffic=*/true};
+    case Event::kTimedOut: return {"timed-out", kWarning, /*inbound_is_traffic=*/true};
+    case Event::kTooManyHops: return {"too-many-hops", kWarning, /*inbound_is_traffic=*/true};
+  }
+  return {"unknown", std::nullopt};
+}
+
 void EventLog::Write(Event event, std::initializer_list<EventField> fields) {
   thread_local std::string line;  // kept, since every message has one
   line.clear();
   AppendTime(clock_.Wall(), line);
-  absl::StrAppend(&line, " event=", static_cast<int>(event), " name=", Name(event));
+  absl::StrAppend(&line, " event=", static_cast<int>(event), " name=", KindOf(event).name);
   for (const EventField& field : fields) AppendField(field, line);
   line += '\n';
   sink_(line);

@@ -11,10 +11,12 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/clock.h"
+#include "net/service.h"
 
 namespace postern {
 
@@ -40,6 +42,15 @@ enum class Event : uint16_t {
   kTimedOut = 4051,
   kTooManyHops = 4098,
 };
+
+struct EventKind {
+  std::string_view name;  // for people; the number is what monitoring rules look for (imc.md)
+  // In the system's own log of events (event_journal.h). None: it is traffic, or any stranger can bring it about.
+  std::optional<JournalLevel> journal_level;
+  bool inbound_is_traffic = false;  // with dir=in any stranger can
+};
+
+EventKind KindOf(Event event);
 
 inline constexpr size_t kEventValueSizeMax = 512;
 

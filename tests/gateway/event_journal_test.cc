@@ -22,9 +22,9 @@ TEST(EventJournal, TheSystemsLogGetsTheNumberAndTheLineWithoutItsTime) {
 }
 
 TEST(EventJournal, TrafficAndTalkForPeopleStayOut) {
-  for (const char* line : {"T event=2000 name=x", "T event=2002 name=received", "T event=2999", "", "words",
-                           "127.0.0.1:25 (IPv4) is held by another program", "T event=", "T event=99999 name=x",
-                           "T event=-1 name=x", "postern: 3 event lines were dropped"}) {
+  for (const char* line : {"T event=2000 name=x", "T event=2002 name=received", "T event=2999", "T event=3999", "",
+                           "words", "127.0.0.1:25 (IPv4) is held by another program", "T event=",
+                           "T event=99999 name=x", "T event=-1 name=x", "postern: 3 event lines were dropped"}) {
     EXPECT_EQ(ToJournalEntry(line), std::nullopt) << line;
   }
 }

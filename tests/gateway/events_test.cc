@@ -44,16 +44,6 @@ TEST_F(EventsTest, ALineIsTimeNumberNameAndFields) {
             }));
 }
 
-TEST_F(EventsTest, EveryEventHasAName) {
-  for (const Event event :
-       {Event::kStarted, Event::kStopped, Event::kAttempted, Event::kReceived, Event::kConnected, Event::kConnectFailed,
-        Event::kCorrupt, Event::kLowDisk, Event::kCannotBind, Event::kRejected, Event::kTimedOut, Event::kTooManyHops,
-        Event::kDeadLetter, Event::kReported, Event::kReportFailed}) {
-    log_.Write(event, {});
-    EXPECT_EQ(lines_.back().find("unknown"), std::string::npos) << lines_.back();
-  }
-}
-
 TEST_F(EventsTest, APlainValueIsBareAndAnyOtherQuoted) {
   EXPECT_EQ(Value("[2001:db8::1]:25"), "[2001:db8::1]:25");
   EXPECT_EQ(Value(""), "\"\"");
