@@ -37,8 +37,8 @@ class PollerConformance : public testing::TestWithParam<uint64_t> {
     trip.socket = socket;
     trip.poller = poller == nullptr ? &world_.poller() : poller;
     trip.memory = std::move(memory);
-    trip.recv_bytes = trip.memory;
-    trip.send_bytes = trip.memory;
+    if (kind == OpKind::kRecv) trip.recv_bytes = trip.memory;
+    if (kind == OpKind::kSend) trip.send_bytes = trip.memory;
     return trip;
   }
   Trip& Start(Trip& trip) {
