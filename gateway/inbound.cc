@@ -31,9 +31,9 @@ Inbound::Inbound(const InboundOptions& options, Reactor& reactor, std::vector<St
       events_(events),
       slot_(slot),
       ids_(source, last_known),
-      envelopes_(options.block_count_max / 4 * kBlockSize),
       rings_(reactor, (options.block_count_max - options.block_count_max / 4) / 2),
       bodies_(reactor, options.block_count_max - options.block_count_max / 4 - rings_.pool().count_max()),
+      transactions_(options.block_count_max / 4 * kBlockSize),
       receipts_((options.connection_count_max + kLeavingCountMax) * kPlacesPerMessage, reactor) {
   reactor_.AddHook(*this);
 }

@@ -18,16 +18,18 @@
 #include <vector>
 
 #include "core/handoff.h"
-#include "core/memory_budget.h"
 #include "core/message.h"
+#include "core/spares.h"
 #include "core/work_slot.h"
 #include "gateway/connection_ledger.h"
 #include "gateway/events.h"
+#include "gateway/incoming_message.h"
 #include "net/address.h"
 #include "net/block_lender.h"
 #include "net/listener.h"
 #include "net/reactor.h"
 #include "smtp/conversation.h"
+#include "smtp/transaction.h"
 #include "store/store_writer.h"
 
 namespace postern {
@@ -48,9 +50,6 @@ struct InboundOptions {
 struct AdmissionGate {
   std::atomic<bool> low_disk{false};
 };
-
-// Places in a writer's queue that a message in progress needs: its fragments on their way, and its end.
-inline constexpr size_t kPlacesPerMessage = kFragmentsInFlightMax + 1;
 
 class Inbound final : public TurnHook, private ListenerHandler {
  public:
@@ -108,9 +107,10 @@ class Inbound final : public TurnHook, private ListenerHandler {
   EventLog& events_;
   WorkSlot* const slot_;
   MessageIdSource ids_;
-  MemoryBudget envelopes_;  // beyond the usual size
-  BlockLender rings_;       // for input; apart from bodies', so that neither can starve the other
-  BlockLender bodies_;      // for fragments
+  BlockLender rings_;   // for input; apart from bodies', so that neither can starve the other
+  BlockLender bodies_;  // for fragments
+  TransactionPool transactions_;
+  Spares<IncomingMessage> messages_;
   ReceiptBox receipts_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<InboundConnection>> connections_;

@@ -11,29 +11,23 @@
 namespace postern {
 
 InboundConnection::InboundConnection(Inbound& inbound)
-    : inbound_(inbound), conversation_(inbound.options_.conversation, &inbound.envelopes_) {
-  for (Handoff& handoff : handoffs_) {
-    handoff.home = &inbound.receipts_;
-    handoff.owner = this;
-    home_[home_count_++] = &handoff;
-  }
+    : inbound_(inbound), conversation_(inbound.options_.conversation, inbound.transactions_) {
   timer_.owner = this;
   timer_.fire = HandleTimer;
 }
 
 void InboundConnection::Start(Socket socket, const SocketAddress& peer, bool trusted) {
-  CHECK(state_ == State::kFree && home_count_ == handoffs_.size());
+  CHECK(state_ == State::kFree && message_ == nullptr);
   state_ = State::kTalking;
   refused_ = peer_ended_ = false;
   entered_ = true;
   trusted_ = trusted;
   address_ = peer.ip;
-  peer_text_ = peer.ip.ToString();
-  work_peer_ = WorkPeer(peer_text_);
+  peer_ = WorkPeer(peer.ip.ToString());
   inbound_.events_.Write(Event::kConnected,
-                         {{"dir", "in"}, {"peer", peer_text_}, {"port", absl::AlphaNum(peer.port).Piece()}});
+                         {{"dir", "in"}, {"peer", peer_.view()}, {"port", absl::AlphaNum(peer.port).Piece()}});
   connection_.Start(inbound_.reactor_, inbound_.rings_, *this, socket);
-  conversation_.Start({.address = peer_text_, .trusted = trusted}, connection_.output(), inbound_.reactor_.now());
+  conversation_.Start({.address = peer_.view(), .trusted = trusted}, connection_.output(), inbound_.reactor_.now());
   Pump();
 }
 
@@ -65,7 +59,8 @@ void InboundConnection::Continue() {
 }
 
 void InboundConnection::Pump() {
-  const WorkScope work(inbound_.slot_, WorkStage::kReceiving, message_, &work_peer_);
+  const MessageId message = message_ != nullptr ? message_->id : MessageId{};
+  const WorkScope work(inbound_.slot_, WorkStage::kReceiving, message, &peer_);
   state_ = State::kTalking;
   while (state_ == State::kTalking) {
     const Want want = conversation_.Pump(connection_.input(), connection_.output(), inbound_.reactor_.now());
@@ -95,18 +90,17 @@ void InboundConnection::Await() {
 // 354 is a promise: it is given with places for all that the message may need of the writer, and a block in hand.
 void InboundConnection::Admit() {
   state_ = State::kAdmitting;
-  if (writer_ != nullptr) return;  // the end of an abandoned message is still away
+  if (message_ != nullptr) return;  // the end of an abandoned message is still away
   StoreWriter& writer = inbound_.ChooseWriter();
   const HandoffResult answer = inbound_.MayAdmit(writer);
   if (answer == HandoffResult::kDurable) {
     Block* block = TakeBlock();
     if (block == nullptr) return;
     if (writer.TryReserve(kPlacesPerMessage)) {
-      writer_ = &writer;
-      message_ = inbound_.ids_.Next(inbound_.reactor_.wall());
-      handed_off_ = false;
+      message_ = inbound_.messages_.Take();
+      message_->Start(writer, inbound_.ids_.Next(inbound_.reactor_.wall()), inbound_.receipts_, this);
       inbound_.NoteAdmitted(writer);
-      conversation_.Admit(message_, block, inbound_.reactor_.wall());
+      conversation_.Admit(message_->id, block, inbound_.reactor_.wall());
     } else {
       inbound_.bodies_.Give(block);
       conversation_.Refuse(HandoffResult::kNoRoom);
@@ -120,7 +114,7 @@ void InboundConnection::Admit() {
 // One handoff is always kept for the end of the message.
 void InboundConnection::HandOff() {
   state_ = State::kHandingOff;
-  if (home_count_ == 1) return;
+  if (message_->home_count == 1) return;
   Push(HandoffKind::kFragment, conversation_.TakeFragment(), {});
   Refill();
 }
@@ -137,9 +131,9 @@ void InboundConnection::Refill() {
 void InboundConnection::Commit() {
   state_ = State::kCommitting;
   const WholeMessage whole = conversation_.TakeMessage();
-  size_ = whole.size;
-  recipient_count_ = whole.recipient_count;
-  committed_at_ = inbound_.reactor_.now();
+  message_->size = whole.size;
+  message_->recipient_count = whole.recipient_count;
+  message_->committed_at = inbound_.reactor_.now();
   Push(HandoffKind::kAccepted, whole.block, whole.envelope);
   connection_.Flush();  // replies to what came before, in a pipeline
 }
@@ -147,8 +141,8 @@ void InboundConnection::Commit() {
 // What was admitted will not come: the writer forgets what it has of it.
 void InboundConnection::Release() {
   if (Block* block = conversation_.TakeReleased(); block != nullptr) inbound_.bodies_.Give(block);
-  if (handed_off_) return Push(HandoffKind::kAbandoned, nullptr, {});
-  std::exchange(writer_, nullptr)->GiveBack(kPlacesPerMessage);
+  if (message_->known_to_writer) return Push(HandoffKind::kAbandoned, nullptr, {});
+  EndMessage();
 }
 
 void InboundConnection::Close() {
@@ -164,30 +158,31 @@ void InboundConnection::Leave() {
 }
 
 void InboundConnection::Push(HandoffKind kind, Block* body, std::string_view head) {
-  Handoff& handoff = *home_[--home_count_];
+  IncomingMessage& message = *message_;
+  Handoff& handoff = *message.home[--message.home_count];
   handoff.kind = kind;
   handoff.result = HandoffResult::kPending;
-  handoff.message = message_;
+  handoff.message = message.id;
   handoff.head = head;
   handoff.body = body;
-  CHECK(writer_->TryPush(&handoff)) << "a place was reserved";
-  handed_off_ = true;
-  inbound_.NotePushed(*writer_);
+  CHECK(message.writer->TryPush(&handoff)) << "a place was reserved";
+  message.known_to_writer = true;
+  inbound_.NotePushed(*message.writer);
 }
 
 void InboundConnection::HandleReceipt(Handoff& handoff) {
-  home_[home_count_++] = &handoff;
+  message_->home[message_->home_count++] = &handoff;
   if (handoff.body != nullptr) inbound_.bodies_.Give(handoff.body);
-  const bool last = handoff.kind != HandoffKind::kFragment;
-  if (last) std::exchange(writer_, nullptr)->GiveBack(kPlacesPerMessage);
-  if (handoff.kind == HandoffKind::kAccepted) {
+  const bool accepted = handoff.kind == HandoffKind::kAccepted;
+  if (accepted) {
     if (handoff.result == HandoffResult::kDurable) TellReceived();
     conversation_.HandleReceipt(handoff.result);
   }
+  if (handoff.kind != HandoffKind::kFragment) EndMessage();
   switch (state_) {
     case State::kGone: return LeaveIfDone();
     case State::kCommitting:
-      if (handoff.kind == HandoffKind::kAccepted) Continue();
+      if (accepted) Continue();
       return;
     case State::kAdmitting:
     case State::kHandingOff: return Continue();
@@ -249,9 +244,15 @@ void InboundConnection::HandleClosed(Connection&) {
 }
 
 void InboundConnection::LeaveIfDone() {
-  if (home_count_ < handoffs_.size()) return;
+  if (message_ != nullptr) return;
   state_ = State::kFree;
   inbound_.GiveConnection(*this);
+}
+
+void InboundConnection::EndMessage() {
+  CHECK_EQ(message_->home_count, message_->handoffs.size());
+  message_->writer->GiveBack(kPlacesPerMessage);
+  inbound_.messages_.Give(std::move(message_));
 }
 
 void InboundConnection::TellNotes() {
@@ -270,22 +271,22 @@ void InboundConnection::TellNotes() {
       case ConversationNote::Kind::kProtocolBroken: break;
     }
     inbound_.events_.Write(event, {{"dir", "in"},
-                                   {"peer", peer_text_},
+                                   {"peer", peer_.view()},
                                    {"helo", conversation_.helo()},
-                                   {"sender", conversation_.sender()},
+                                   {"sender", note.sender},
                                    {"code", absl::AlphaNum(note.code).Piece()},
                                    {key, note.text}});
   }
 }
 
 void InboundConnection::TellReceived() const {
-  const std::chrono::duration<double, std::milli> commit = inbound_.reactor_.now() - committed_at_;
-  inbound_.events_.Write(Event::kReceived, {{"id", ToText(message_).view()},
-                                            {"peer", peer_text_},
+  const std::chrono::duration<double, std::milli> commit = inbound_.reactor_.now() - message_->committed_at;
+  inbound_.events_.Write(Event::kReceived, {{"id", ToText(message_->id).view()},
+                                            {"peer", peer_.view()},
                                             {"helo", conversation_.helo()},
                                             {"sender", conversation_.sender()},
-                                            {"recipients", absl::AlphaNum(recipient_count_).Piece()},
-                                            {"size", absl::AlphaNum(size_).Piece()},
+                                            {"recipients", absl::AlphaNum(message_->recipient_count).Piece()},
+                                            {"size", absl::AlphaNum(message_->size).Piece()},
                                             {"durable", inbound_.options_.storage_trusted ? "yes" : "doubtful"},
                                             {"commit_ms", absl::AlphaNum(commit.count()).Piece()}});
 }

@@ -1,18 +1,19 @@
-// InboundConnection is one peer that brings mail: a connection, its conversation, and the handoffs of its message.
+// InboundConnection is one peer that brings mail: a connection, its conversation, and the message that comes in.
 //
 // An Inbound owns it, on that reactor's thread. It does for the conversation what that wants: blocks, admission, the
-// way to the writer and the receipt. It is used again only when its socket is closed and all its handoffs are home.
+// way to the writer and the receipt. It is used again only when its socket is closed and its message is at rest.
 
 #ifndef POSTERN_GATEWAY_INBOUND_CONNECTION_H_
 #define POSTERN_GATEWAY_INBOUND_CONNECTION_H_
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
-#include <string>
+#include <memory>
+#include <string_view>
 
 #include "core/handoff.h"
+#include "core/work_slot.h"
 #include "gateway/inbound.h"
+#include "gateway/incoming_message.h"
 #include "net/connection.h"
 #include "net/timers.h"
 #include "smtp/conversation.h"
@@ -68,6 +69,8 @@ class InboundConnection final : private ConnectionHandler, private BlockBorrower
   // Null when there is none; HandleBlockFree() comes when there is.
   Block* TakeBlock();
   void Push(HandoffKind kind, Block* body, std::string_view head);
+  // All its handoffs are home.
+  void EndMessage();
   void TellNotes();
   void TellReceived() const;
 
@@ -79,22 +82,11 @@ class InboundConnection final : private ConnectionHandler, private BlockBorrower
   bool peer_ended_ = false;
   bool waiting_for_block_ = false;
   IpAddress address_;
-  std::string peer_text_;
-  WorkPeer work_peer_;  // the same
+  WorkPeer peer_;  // its address in text form
   Connection connection_;
   Conversation conversation_;
   Timer timer_;
-
-  // The message in progress.
-  StoreWriter* writer_ = nullptr;  // it has places with; null when there is no message
-  MessageId message_;
-  bool handed_off_ = false;  // the writer knows it
-  uint64_t size_ = 0;
-  uint32_t recipient_count_ = 0;
-  MonotonicTime committed_at_;
-  std::array<Handoff, kPlacesPerMessage> handoffs_;
-  std::array<Handoff*, kPlacesPerMessage> home_;  // those that are not away
-  size_t home_count_ = 0;
+  std::unique_ptr<IncomingMessage> message_;  // from its admission until the writer has nothing of it any more
 };
 
 }  // namespace postern

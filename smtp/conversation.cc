@@ -17,9 +17,8 @@ constexpr size_t kScratchSize = 4 * 1024;
 
 }  // namespace
 
-Conversation::Conversation(const ConversationOptions& options, MemoryBudget* budget)
-    : options_(options),
-      session_(options, budget),
+Conversation::Conversation(const ConversationOptions& options, TransactionPool& transactions)
+    : session_(options, transactions),
       decoder_(options.bare_newline),
       patience_(options.timeouts, options.data_rate_min) {}
 
@@ -151,18 +150,11 @@ void Conversation::Admit(MessageId id, Block* block, WallTime now) {
   admitted_ = true;
   block_ = block;
   id_ = id;
-  trace_.clear();
-  AppendReceived({.helo = session_.helo(),
-                  .peer = session_.peer().address,
-                  .hostname = options_.hostname,
-                  .protocol = session_.protocol(),
-                  .id = id,
-                  .time = now},
-                 trace_);
+  const std::string_view trace = session_.Trace(id, now);
   static_assert(kReceivedSizeMax + kDecodeRoomMin <= kBlockSize);
-  CHECK_LE(trace_.size(), kReceivedSizeMax);
-  std::memcpy(block->data, trace_.data(), trace_.size());
-  block->size = trace_.size();
+  CHECK_LE(trace.size(), kReceivedSizeMax);
+  std::memcpy(block->data, trace.data(), trace.size());
+  trace_size_ = block->size = trace.size();
 
   session_.HandleAdmission(said_);
   if (session_.state() == SessionState::kData) {
@@ -191,7 +183,7 @@ WholeMessage Conversation::TakeMessage() {
   return {.id = id_,
           .envelope = session_.envelope(),
           .block = std::exchange(block_, nullptr),
-          .size = trace_.size() + session_.body_size(),
+          .size = trace_size_ + session_.body_size(),
           .recipient_count = session_.recipient_count()};
 }
 

@@ -7,6 +7,7 @@
 #ifndef POSTERN_SMTP_CONVERSATION_H_
 #define POSTERN_SMTP_CONVERSATION_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -16,7 +17,6 @@
 #include "core/block_pool.h"
 #include "core/clock.h"
 #include "core/handoff.h"
-#include "core/memory_budget.h"
 #include "core/message.h"
 #include "core/ring_buffer.h"
 #include "smtp/body_decoder.h"
@@ -24,6 +24,7 @@
 #include "smtp/line_scanner.h"
 #include "smtp/patience.h"
 #include "smtp/session.h"
+#include "smtp/transaction.h"
 
 namespace postern {
 
@@ -48,10 +49,11 @@ struct WholeMessage {
 
 class Conversation {
  public:
-  // Both are lent and outlive it. `budget` is what envelopes share beyond a usual size; without one it has no bound.
-  explicit Conversation(const ConversationOptions& options, MemoryBudget* budget = nullptr);
+  // Both are lent and outlive it.
+  Conversation(const ConversationOptions& options, TransactionPool& transactions);
 
-  // A connection stands: the greeting goes to `out`.
+  // A connection stands: the greeting goes to `out`. What `peer` names is lent until the conversation has ended, and
+  // its last message with it.
   void Start(const Peer& peer, std::string& out, MonotonicTime now);
 
   // Consumes what it can of `in`, appends replies to `out`, allocates nothing after warm-up.
@@ -89,8 +91,7 @@ class Conversation {
   std::vector<ConversationNote> TakeNotes() { return session_.TakeNotes(); }
 
   bool has_quit() const { return session_.has_quit(); }
-  // For events: what the peer called itself, and the sender of the message that is coming in, or came in last; gone at
-  // the next Pump().
+  // For events: what the peer called itself, and the sender of the message that waits for its receipt.
   std::string_view helo() const { return session_.helo(); }
   std::string_view sender() const { return session_.sender(); }
 
@@ -103,7 +104,6 @@ class Conversation {
   // The peer has been answered: it owes us the next command.
   void NoteAnswered(MonotonicTime now);
 
-  const ConversationOptions& options_;
   Session session_;
   LineScanner scanner_;
   BodyDecoder decoder_;
@@ -116,7 +116,7 @@ class Conversation {
   bool admitted_ = false;
   Block* block_ = nullptr;
   MessageId id_;
-  std::string trace_;
+  size_t trace_size_ = 0;
 };
 
 }  // namespace postern

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/domain_table.h"
@@ -39,8 +40,8 @@ struct ConversationOptions {
 };
 
 struct Peer {
-  std::string address;   // "192.0.2.1" or "2001:db8::1", for the trace and the envelope
-  bool trusted = false;  // in trusted_networks: may relay, and is free of some limits
+  std::string_view address;  // "192.0.2.1" or "2001:db8::1", for the trace and the envelope; lent
+  bool trusted = false;      // in trusted_networks: may relay, and is free of some limits
 };
 
 }  // namespace postern

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "core/envelope.h"
 
 namespace postern {
 namespace {
@@ -76,7 +77,6 @@ void Session::Start(const Peer& peer, std::string& out) {
   state_ = SessionState::kGreeted;
   peer_ = peer;
   helo_.clear();
-  sender_.clear();
   extended_ = false;
   has_quit_ = false;
   error_count_ = message_count_ = 0;
@@ -105,15 +105,12 @@ bool Session::keeps_message() const {
   }
 }
 
-TransferProtocol Session::protocol() const {
-  if ((flags_ & kEnvelopeUtf8) != 0) return TransferProtocol::kUtf8Smtp;
-  return extended_ ? TransferProtocol::kEsmtp : TransferProtocol::kSmtp;
-}
+bool Session::speaks_utf8() const { return transaction_ != nullptr && (transaction_->flags & kEnvelopeUtf8) != 0; }
 
 // --- commands ------------------------------------------------------------------------------------
 
 void Session::HandleLine(std::string_view line, std::string& out) {
-  const Command command = ParseCommand(line, (flags_ & kEnvelopeUtf8) != 0);
+  const Command command = ParseCommand(line, speaks_utf8());
   if (command.verb == Verb::kUnknown) {
     if (state_ != SessionState::kGreeted || !IsHttp(line)) return Refuse(*command.error, out);
     Note(Kind::kProtocolBroken, kNotSmtp.code, "HTTP");
@@ -159,21 +156,20 @@ void Session::HandleHello(const Command& command, std::string& out) {
   helo_ = command.argument;
   extended_ = command.verb == Verb::kEhlo;
   if (!extended_) return AppendReply({250, "", options_.hostname}, out);
-  const auto offer = [&](std::string_view text) { AppendReplyLine({250, "", text}, out); };
+  const auto offer = [&](std::string_view keyword, const absl::AlphaNum& value = "") {
+    absl::StrAppend(&out, "250-", keyword, value, "\r\n");
+  };
   offer(options_.hostname);
   offer("PIPELINING");
-  text_.clear();
-  absl::StrAppend(&text_, "SIZE ", options_.message_size_max);
-  offer(text_);
+  offer("SIZE ", options_.message_size_max);
   offer("8BITMIME");
   offer("SMTPUTF8");
   offer("ENHANCEDSTATUSCODES");
   offer("CHUNKING");
   offer("DSN");
-  text_.clear();
-  absl::StrAppend(&text_, "LIMITS RCPTMAX=", options_.recipient_count_max);
-  if (!peer_.trusted) absl::StrAppend(&text_, " MAILMAX=", options_.message_count_max);
-  offer(text_);
+  absl::StrAppend(&out, "250-LIMITS RCPTMAX=", options_.recipient_count_max);
+  if (!peer_.trusted) absl::StrAppend(&out, " MAILMAX=", options_.message_count_max);
+  out += "\r\n";
   AppendReply({250, "", "HELP"}, out);
 }
 
@@ -182,16 +178,17 @@ void Session::HandleMail(const Command& command, std::string& out) {
   ++message_count_;
   if (command.error != nullptr) return Refuse(*command.error, out);
   if (command.size.value_or(0) > options_.message_size_max) return Refuse(kMessageTooBig, out);
-  EndTransaction();
-  sender_ = command.path.mailbox;
-  declared_size_ = command.size.value_or(0);
-  flags_ = command.flags;
-  envelope_.Start({.peer = peer_.address,
-                   .helo = helo_,
-                   .sender = sender_,
-                   .envid = command.envid,
-                   .flags = command.flags,
-                   .ret = command.ret});
+  transaction_ = transactions_.Take();
+  transaction_->sender = command.path.mailbox;
+  transaction_->declared_size = command.size.value_or(0);
+  transaction_->flags = command.flags;
+  transaction_->headers.Start(options_.hostname);
+  transaction_->envelope.Start({.peer = peer_.address,
+                                .helo = helo_,
+                                .sender = command.path.mailbox,
+                                .envid = command.envid,
+                                .flags = command.flags,
+                                .ret = command.ret});
   state_ = SessionState::kMail;
   AppendReply(kSenderTaken, out);
 }
@@ -203,7 +200,8 @@ void Session::HandleRcpt(const Command& command, std::string& out) {
   if (refusal == nullptr) no_way = RouteRefusal(command.path);
   if (no_way.has_value()) refusal = &*no_way;
   const Recipient recipient{.address = command.path.mailbox, .notify = command.notify, .orcpt = command.orcpt};
-  if (refusal == nullptr && (envelope_.recipient_count() >= options_.recipient_count_max || !TryMakeRoom(recipient))) {
+  if (refusal == nullptr &&
+      (recipient_count() >= options_.recipient_count_max || !transactions_.TryMakeRoom(*transaction_, recipient))) {
     refusal = &kTooManyRecipients;
   }
   if (refusal != nullptr) {
@@ -212,7 +210,7 @@ void Session::HandleRcpt(const Command& command, std::string& out) {
     if (command.error == nullptr) Note(Kind::kRecipientRefused, refusal->code, command.path.mailbox);
     return Refuse(*refusal, out);
   }
-  envelope_.AddRecipient(recipient);
+  transaction_->envelope.AddRecipient(recipient);
   state_ = SessionState::kRcpt;
   AppendReply(kRecipientTaken, out);
 }
@@ -227,26 +225,17 @@ std::optional<Reply> Session::RouteRefusal(const Path& path) const {
     return Reply{550, "5.7.1", options_.reject_texts[*route]};
   }
   const uint64_t size_max = *route < options_.route_size_max.size() ? options_.route_size_max[*route] : 0;
-  if (size_max != 0 && declared_size_ > size_max) return kTooBigForRoute;
+  if (size_max != 0 && transaction_->declared_size > size_max) return kTooBigForRoute;
   return std::nullopt;
 }
 
 // The rest of a list that was under way before the first 452 could be read is no error; to go on and on is one. A peer
 // that is trusted may have a list of any length.
 void Session::RefuseExcess(const Path& path, std::string& out) {
-  ++excess_count_;
-  if (excess_count_ == 1) Note(Kind::kRecipientRefused, kTooManyRecipients.code, path.mailbox);
-  if (!peer_.trusted && excess_count_ > kExcessRecipientCountMax && CountError(out)) return;
+  const uint32_t count = ++transaction_->excess_count;
+  if (count == 1) Note(Kind::kRecipientRefused, kTooManyRecipients.code, path.mailbox);
+  if (!peer_.trusted && count > kExcessRecipientCountMax && CountError(out)) return;
   AppendReply(kTooManyRecipients, out);
-}
-
-bool Session::TryMakeRoom(const Recipient& recipient) {
-  const size_t size = envelope_.MemorySizeWith(recipient);
-  if (budget_ == nullptr || size <= kEnvelopeSizeKept + charged_size_) return true;
-  const size_t growth = size - kEnvelopeSizeKept - charged_size_;
-  if (!budget_->TryCharge(growth)) return false;
-  charged_size_ += growth;
-  return true;
 }
 
 // Never an open relay: the domain decides, and it is the one behind the last "@" that stands outside of quotes. What a
@@ -277,15 +266,27 @@ void Session::HandleBdat(const Command& command, SessionCell cell, std::string& 
   state_ = cell.next;
   if (state_ == SessionState::kChunkRefused) {  // the refusal of the chunk before stands
     after_chunk_ = last_chunk_ ? SessionState::kReady : SessionState::kChunksRefused;
-  } else if (chunk_size_ > options_.message_size_max - body_size_) {
+  } else if (chunk_size_ > options_.message_size_max - body_size()) {
     RefuseBody(kMessageTooBig, Kind::kMessageRefused);
   }
 }
 
 void Session::SayHelp(std::string& out) {
-  text_.clear();
-  absl::StrAppend(&text_, "Postern ", options_.identity);
-  AppendReply({214, "2.0.0", text_}, out);
+  AppendReply({214, "2.0.0", absl::StrCat("Postern ", options_.identity)}, out);
+}
+
+std::string_view Session::Trace(MessageId id, WallTime now) {
+  std::string& text = transaction_->text;
+  text.clear();
+  const TransferProtocol plain = extended_ ? TransferProtocol::kEsmtp : TransferProtocol::kSmtp;
+  AppendReceived({.helo = helo_,
+                  .peer = peer_.address,
+                  .hostname = options_.hostname,
+                  .protocol = speaks_utf8() ? TransferProtocol::kUtf8Smtp : plain,
+                  .id = id,
+                  .time = now},
+                 text);
+  return text;
 }
 
 // --- the body ------------------------------------------------------------------------------------
@@ -313,22 +314,24 @@ void Session::HandleAdmissionRefused(HandoffResult why, std::string& out) {
 void Session::HandleBody(std::string_view bytes) {
   if (!keeps_message()) return;
   // The refusals depend on where in the body they come to be, and not on how it was cut.
-  const std::string_view within = bytes.substr(0, options_.message_size_max - body_size_);
-  body_size_ += within.size();
-  headers_.Update(within);
+  const std::string_view within = bytes.substr(0, options_.message_size_max - body_size());
+  transaction_->body_size += within.size();
+  transaction_->headers.Update(within);
   if (InLoop()) return RefuseBody(kLoop, Kind::kTooManyHops);
   if (within.size() < bytes.size()) RefuseBody(kMessageTooBig, Kind::kMessageRefused);
 }
 
 bool Session::InLoop() const {
-  if (headers_.hop_count() > options_.hop_count_max) return true;
-  return options_.own_hop_count_max != 0 && headers_.own_hop_count() > options_.own_hop_count_max;
+  const HeaderWatch& headers = transaction_->headers;
+  if (headers.hop_count() > options_.hop_count_max) return true;
+  return options_.own_hop_count_max != 0 && headers.own_hop_count() > options_.own_hop_count_max;
 }
 
 // All of the message is here, and with it what its headers wish.
 void Session::StartCommit() {
-  if (headers_.priority() == MessagePriority::kUrgent) envelope_.AddFlags(kEnvelopeUrgent);
-  if (headers_.priority() == MessagePriority::kNonUrgent) envelope_.AddFlags(kEnvelopeNonUrgent);
+  const MessagePriority priority = transaction_->headers.priority();
+  if (priority == MessagePriority::kUrgent) transaction_->envelope.AddFlags(kEnvelopeUrgent);
+  if (priority == MessagePriority::kNonUrgent) transaction_->envelope.AddFlags(kEnvelopeNonUrgent);
   state_ = SessionState::kCommit;
 }
 
@@ -367,8 +370,9 @@ void Session::HandleReceipt(HandoffResult result, MessageId id, std::string& out
   if (state_ == SessionState::kClosed) return EndTransaction();
   CHECK(state_ == SessionState::kCommit);
   if (result == HandoffResult::kDurable) {
-    text_.assign("queued as ").append(ToText(id).view());
-    AppendReply({250, "2.0.0", text_}, out);
+    std::string& text = transaction_->text;
+    text.assign("queued as ").append(ToText(id).view());
+    AppendReply({250, "2.0.0", text}, out);
   } else {
     const Reply& reply = result == HandoffResult::kPoisoned ? kStoreFailed : kNoRoomNow;
     Note(Kind::kMessageRefused, reply.code, reply.text);
@@ -405,7 +409,6 @@ void Session::HandleShutdown(std::string& out) { End(kStopping, out); }
 
 void Session::End(const Reply& last_word, std::string& out) {
   AppendReply(last_word, out);
-  if (!in_transaction()) sender_.clear();  // what is noted has nothing to do with the message before
   Close();
 }
 
@@ -416,17 +419,12 @@ void Session::Close() {
 }
 
 void Session::EndTransaction() {
-  envelope_.Clear();
-  if (charged_size_ > 0) budget_->GiveBack(std::exchange(charged_size_, 0));
-  excess_count_ = 0;
-  declared_size_ = 0;
-  flags_ = 0;
-  body_size_ = 0;
-  headers_.Start(options_.hostname);
+  if (transaction_ != nullptr) transactions_.Give(std::move(transaction_));
 }
 
 void Session::Note(ConversationNote::Kind kind, uint16_t code, std::string_view text) {
-  notes_.push_back({kind, code, std::string(text)});
+  const std::string_view sender = transaction_ != nullptr ? transaction_->sender : std::string_view();
+  notes_.push_back({kind, code, std::string(text), std::string(sender)});
 }
 
 }  // namespace postern

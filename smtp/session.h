@@ -17,23 +17,23 @@
 #define POSTERN_SMTP_SESSION_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "core/envelope.h"
+#include "core/clock.h"
 #include "core/handoff.h"
-#include "core/memory_budget.h"
 #include "core/message.h"
 #include "smtp/command.h"
 #include "smtp/conversation_options.h"
-#include "smtp/header_watch.h"
 #include "smtp/line_scanner.h"
 #include "smtp/reply.h"
 #include "smtp/session_table.h"
 #include "smtp/trace.h"
+#include "smtp/transaction.h"
 
 namespace postern {
 
@@ -49,15 +49,15 @@ struct ConversationNote {
   };
   Kind kind;
   uint16_t code;
-  std::string text;  // comes from the peer: data, never a format
+  std::string text;    // comes from the peer: data, never a format
+  std::string sender;  // the same; of the message that is being told, empty without one
 };
 
 class Session {
  public:
-  // Both are lent and outlive it. What envelopes take beyond kEnvelopeSizeKept is charged to `budget`, when there is
-  // one.
-  explicit Session(const ConversationOptions& options, MemoryBudget* budget = nullptr)
-      : options_(options), budget_(budget) {}
+  // Both are lent and outlive it.
+  Session(const ConversationOptions& options, TransactionPool& transactions)
+      : options_(options), transactions_(transactions) {}
 
   // A connection stands: everything of an earlier one is forgotten, and the greeting is said.
   void Start(const Peer& peer, std::string& out);
@@ -99,14 +99,15 @@ class Session {
   uint64_t chunk_size() const { return chunk_size_; }
   bool last_chunk() const { return last_chunk_; }
 
-  std::string_view envelope() const { return envelope_.bytes(); }
-  uint32_t recipient_count() const { return envelope_.recipient_count(); }
-  uint64_t body_size() const { return body_size_; }  // bytes that HandleBody() was given for this message
+  // Of the message that is being told.
+  std::string_view envelope() const { return transaction_->envelope.bytes(); }
+  uint32_t recipient_count() const { return transaction_->envelope.recipient_count(); }
+  uint64_t body_size() const { return transaction_->body_size; }  // bytes that HandleBody() was given
+  std::string_view sender() const { return transaction_->sender; }
+  // The header that says how it came to us. Lent until something else is said or asked.
+  std::string_view Trace(MessageId id, WallTime now);
 
-  const Peer& peer() const { return peer_; }
   std::string_view helo() const { return helo_; }
-  std::string_view sender() const { return sender_; }  // of this message, or of the one before when there is none
-  TransferProtocol protocol() const;
 
   std::vector<ConversationNote> TakeNotes() { return std::exchange(notes_, {}); }
 
@@ -116,11 +117,10 @@ class Session {
   void HandleRcpt(const Command& command, std::string& out);
   void HandleBdat(const Command& command, SessionCell cell, std::string& out);
   void SayHelp(std::string& out);
+  bool speaks_utf8() const;  // the message asked for SMTPUTF8
   bool MayReceive(const Path& path) const;
   // Why mail for `path` could never be delivered, or nothing. The text is lent by the options.
   std::optional<Reply> RouteRefusal(const Path& path) const;
-  // False when the envelope may not grow by so much.
-  bool TryMakeRoom(const Recipient& recipient);
   // One recipient too many for this message; told once, and in the end an error.
   void RefuseExcess(const Path& path, std::string& out);
 
@@ -138,34 +138,19 @@ class Session {
   void Note(ConversationNote::Kind kind, uint16_t code, std::string_view text);
 
   const ConversationOptions& options_;
-  MemoryBudget* const budget_;
+  TransactionPool& transactions_;
   SessionState state_ = SessionState::kClosed;
+  SessionState after_chunk_ = SessionState::kReady;  // kChunkRefused: where the end of the chunk leads
   bool has_quit_ = false;
-  Peer peer_;
-  std::string helo_;
-  bool extended_ = false;  // it said EHLO
+  bool extended_ = false;    // it said EHLO
+  bool last_chunk_ = false;  // of the BDAT that led here
   uint32_t error_count_ = 0;
   uint32_t message_count_ = 0;  // MAIL commands, as RFC 9422 counts them
-
-  // The message that is being told.
-  EnvelopeWriter envelope_;
-  size_t charged_size_ = 0;    // to the budget
-  uint32_t excess_count_ = 0;  // recipients that were too many
-  std::string sender_;
-  uint64_t declared_size_ = 0;  // RFC 1870: SIZE; 0 is not said
-  uint8_t flags_ = 0;
-  uint64_t body_size_ = 0;
-  HeaderWatch headers_;
-
-  // The chunk that is coming in.
   uint64_t chunk_size_ = 0;
-  bool last_chunk_ = false;
-
-  // kDataRefused, kChunkRefused: what will be said, and where a chunk leads then.
-  const Reply* refusal_ = nullptr;
-  SessionState after_chunk_ = SessionState::kReady;
-
-  std::string text_;  // of a reply that is composed
+  Peer peer_;
+  std::string helo_;
+  std::unique_ptr<Transaction> transaction_;  // null when no message is being told
+  const Reply* refusal_ = nullptr;            // kDataRefused, kChunkRefused: what will be said
   std::vector<ConversationNote> notes_;
 };
 

@@ -26,7 +26,7 @@ MessageId SettledMessage(const Handoff& handoff) { return SettlesAnother(handoff
 }  // namespace
 
 StoreWriter::StoreWriter(SegmentLog& log, size_t places, Wakeable* follower)
-    : log_(log), follower_(follower), queue_(places), fetcher_(log.directory()) {
+    : log_(log), follower_(follower), queue_(places), unused_(kUnusedCountMax), fetcher_(log.directory()) {
   batch_.reserve(places);
   homes_.reserve(16);
   told_ = log.durable();
@@ -135,14 +135,7 @@ HandoffResult StoreWriter::Append(const NewRecord& record, Position& position) {
 
 StoreWriter::OpenMessage& StoreWriter::Open(MessageId message) {
   std::unique_ptr<OpenMessage>& open = open_[message.number];
-  if (open == nullptr) {
-    if (unused_.empty()) {
-      open = std::make_unique<OpenMessage>();
-    } else {
-      open = std::move(unused_.back());
-      unused_.pop_back();
-    }
-  }
+  if (open == nullptr) open = unused_.Take();
   return *open;
 }
 
@@ -262,7 +255,7 @@ void StoreWriter::Commit() {
     open->fragments.clear();
     open->size = 0;
     open->broken = false;
-    if (unused_.size() < kUnusedCountMax) unused_.push_back(std::move(open));
+    unused_.Give(std::move(open));
   }
   closing_.clear();
   settlements_.clear();

@@ -20,6 +20,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "core/doorbell.h"
 #include "core/handoff.h"
+#include "core/spares.h"
 #include "core/step_count.h"
 #include "core/work_slot.h"
 #include "store/log_reader.h"
@@ -135,8 +136,8 @@ class StoreWriter {
   absl::flat_hash_map<uint64_t, std::unique_ptr<OpenMessage>> open_;  // by message id
   std::vector<std::unique_ptr<OpenMessage>> closing_;                 // lent to the log until it is flushed
   std::deque<std::string> settlements_;                               // of reports, lent likewise
-  std::vector<std::unique_ptr<OpenMessage>> unused_;                  // keep their memory for the next messages
-  std::vector<Spread> spread_;                                        // those that the reader has not passed
+  Spares<OpenMessage> unused_;
+  std::vector<Spread> spread_;  // those that the reader has not passed
   // Moves, and the outcomes of messages that are being moved, those in reports included: a move carries the state from
   // before such an outcome, so the outcome is written behind it.
   std::deque<Handoff*> late_;

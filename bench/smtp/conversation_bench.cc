@@ -17,6 +17,7 @@
 #include "core/block_pool.h"
 #include "core/ring_buffer.h"
 #include "smtp/conversation.h"
+#include "smtp/transaction.h"
 
 namespace postern {
 namespace {
@@ -24,7 +25,8 @@ namespace {
 // A peer's connection, and a gateway that keeps nothing.
 class Gateway {
  public:
-  explicit Gateway(const ConversationOptions& options) : memory_(kBlockSize), ring_(memory_), conversation_(options) {
+  explicit Gateway(const ConversationOptions& options)
+      : memory_(kBlockSize), ring_(memory_), conversation_(options, transactions_) {
     Start();
   }
 
@@ -79,6 +81,7 @@ class Gateway {
   const MonotonicTime now_{1};
   std::string out_;
   int64_t message_count_ = 0;
+  TransactionPool transactions_{0};
   Conversation conversation_;
 };
 

@@ -133,7 +133,8 @@ std::string Play(const Choices& choices, std::string_view bytes, std::minstd_ran
 
   std::string record = outside.replies();
   for (const DeliveredMessage& message : outside.messages()) absl::StrAppend(&record, message.envelope, message.body);
-  for (const ConversationNote& note : outside.notes()) absl::StrAppend(&record, note.kind, note.code, note.text, "\n");
+  for (const ConversationNote& note : outside.notes())
+    absl::StrAppend(&record, note.kind, note.code, note.text, note.sender, "\n");
   return absl::StrCat(record, outside.released_count(), outside.closed());
 }
 

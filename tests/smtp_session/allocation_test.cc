@@ -14,6 +14,7 @@
 #include "core/ring_buffer.h"
 #include "gtest/gtest.h"
 #include "smtp/conversation.h"
+#include "smtp/transaction.h"
 
 namespace {
 size_t g_allocation_count = 0;
@@ -38,7 +39,7 @@ namespace {
 // What a gateway does for a conversation, without a place to put anything.
 class Sink {
  public:
-  Sink() : ring_(memory_), conversation_(options_) {
+  Sink() : ring_(memory_), conversation_(options_, transactions_) {
     CHECK_OK(options_.local_domains.Add("local.example", 0));
     conversation_.Start({.address = "192.0.2.7", .trusted = true}, out_, now_);
     Send("EHLO client.example\r\n");
@@ -92,6 +93,7 @@ class Sink {
   std::string out_;
   size_t message_count_ = 0;
   size_t fragment_count_ = 0;
+  TransactionPool transactions_{0};
   Conversation conversation_;
 };
 

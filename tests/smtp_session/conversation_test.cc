@@ -9,9 +9,9 @@
 #include "absl/log/check.h"
 #include "absl/strings/match.h"
 #include "core/block_pool.h"
-#include "core/memory_budget.h"
 #include "core/ring_buffer.h"
 #include "gtest/gtest.h"
+#include "smtp/transaction.h"
 
 namespace postern {
 namespace {
@@ -22,7 +22,7 @@ constexpr std::string_view kEnvelope =
 
 class ConversationTest : public testing::Test {
  public:
-  ConversationTest() : memory_(kBlockSize), ring_(memory_), conversation_(options_, &budget_) {
+  ConversationTest() : memory_(kBlockSize), ring_(memory_), conversation_(options_, transactions_) {
     CHECK_OK(options_.local_domains.Add("local.example", 0));
     Start();
   }
@@ -65,7 +65,7 @@ class ConversationTest : public testing::Test {
   BlockPool pool_{1};
   MessageIdSource ids_{0};
   ConversationOptions options_;
-  MemoryBudget budget_{50'000};
+  TransactionPool transactions_{50'000};
   std::string out_;
   Conversation conversation_;
 };
@@ -175,12 +175,14 @@ TEST_F(ConversationTest, TellsOfWhomItSpeaks) {
   ASSERT_EQ(Pump(kEnvelope), Want::kInput);
   EXPECT_EQ(conversation_.helo(), "client.example");
   EXPECT_EQ(conversation_.sender(), "a@sender.example");
-  ASSERT_EQ(Pump("RSET\r\n"), Want::kInput);
+  ASSERT_EQ(Pump("RCPT TO:<b@elsewhere.example>\r\nRSET\r\n"), Want::kInput);
   conversation_.HandleTimeout();  // not in that message
-  EXPECT_EQ(conversation_.sender(), "");
   const std::vector<ConversationNote> notes = conversation_.TakeNotes();
-  ASSERT_EQ(notes.size(), 1u);
-  EXPECT_EQ(notes[0].kind, ConversationNote::Kind::kTimedOut);
+  ASSERT_EQ(notes.size(), 2u);
+  EXPECT_EQ(notes[0].kind, ConversationNote::Kind::kRecipientRefused);
+  EXPECT_EQ(notes[0].sender, "a@sender.example");
+  EXPECT_EQ(notes[1].kind, ConversationNote::Kind::kTimedOut);
+  EXPECT_EQ(notes[1].sender, "");
   EXPECT_TRUE(conversation_.TakeNotes().empty());
 }
 
@@ -189,9 +191,9 @@ TEST_F(ConversationTest, SharesTheMemoryOfLongEnvelopes) {
   ASSERT_EQ(Pump(kEnvelope), Want::kInput);
   const int alone = NameManyRecipients();
   EXPECT_TRUE(out_.starts_with("452 4.5.3 "));
-  EXPECT_GT(budget_.charged_size(), 0u);
+  EXPECT_GT(transactions_.charged_size(), 0u);
 
-  Conversation other(options_, &budget_);
+  Conversation other(options_, transactions_);
   std::string said;
   other.Start({.address = "192.0.2.8"}, said, kStart);
   std::string commands(kEnvelope);
@@ -207,7 +209,7 @@ TEST_F(ConversationTest, SharesTheMemoryOfLongEnvelopes) {
 
   other.HandlePeerEnd();
   ASSERT_EQ(Pump("RSET\r\n"), Want::kInput);
-  EXPECT_EQ(budget_.charged_size(), 0u);
+  EXPECT_EQ(transactions_.charged_size(), 0u);
 }
 
 TEST_F(ConversationTest, GivesTheMemoryOfALongEnvelopeBackHoweverItEnds) {
@@ -215,7 +217,7 @@ TEST_F(ConversationTest, GivesTheMemoryOfALongEnvelopeBackHoweverItEnds) {
     Start();
     ASSERT_EQ(Pump(kEnvelope), Want::kInput);
     NameManyRecipients();
-    ASSERT_GT(budget_.charged_size(), 0u);
+    ASSERT_GT(transactions_.charged_size(), 0u);
     if (then.empty()) return;
     ASSERT_EQ(Pump("DATA\r\n"), Want::kAdmission);
     Admit();
@@ -228,23 +230,23 @@ TEST_F(ConversationTest, GivesTheMemoryOfALongEnvelopeBackHoweverItEnds) {
   };
   begin("");  // before its body
   end();
-  EXPECT_EQ(budget_.charged_size(), 0u);
+  EXPECT_EQ(transactions_.charged_size(), 0u);
 
   begin("x: y\r\n");  // in it
   end();
-  EXPECT_EQ(budget_.charged_size(), 0u);
+  EXPECT_EQ(transactions_.charged_size(), 0u);
 
   begin("x: y\r\n.\r\n");  // whole, and taken by nobody
   end();
-  EXPECT_EQ(budget_.charged_size(), 0u);
+  EXPECT_EQ(transactions_.charged_size(), 0u);
 
   for (const bool gone : {false, true}) {  // with its receipt
     begin("x: y\r\n.\r\n");
     pool_.Give(conversation_.TakeMessage().block);
     if (gone) end();
-    EXPECT_GT(budget_.charged_size(), 0u) << "the envelope is lent";
+    EXPECT_GT(transactions_.charged_size(), 0u) << "the envelope is lent";
     conversation_.HandleReceipt(HandoffResult::kDurable);
-    EXPECT_EQ(budget_.charged_size(), 0u);
+    EXPECT_EQ(transactions_.charged_size(), 0u);
     if (!gone) end();
   }
 }

@@ -18,7 +18,7 @@ constexpr size_t kOutputSizeMax = 17 * 1024;
 }  // namespace
 
 Outside::Outside(const ConversationOptions& options, const Peer& peer)
-    : pool_(kBlockCount), ring_memory_(kBlockSize), ring_(ring_memory_), conversation_(options) {
+    : pool_(kBlockCount), ring_memory_(kBlockSize), ring_(ring_memory_), conversation_(options, transactions_) {
   conversation_.Start(peer, out_, now_);
   Run();
 }

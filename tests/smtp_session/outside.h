@@ -21,6 +21,7 @@
 #include "core/message.h"
 #include "core/ring_buffer.h"
 #include "smtp/conversation.h"
+#include "smtp/transaction.h"
 
 namespace postern {
 
@@ -96,6 +97,7 @@ class Outside {
   std::vector<ConversationNote> notes_;
   size_t released_count_ = 0;
 
+  TransactionPool transactions_{SIZE_MAX};
   Conversation conversation_;  // last, so that what it was lent outlives it
 };
 

@@ -143,9 +143,9 @@ void ParseOption(std::string_view text, Transcript& transcript) {
   const auto [name, value] = split;
   ConversationOptions& options = transcript.options;
   if (name == "trusted") {
-    transcript.peer.trusted = true;
+    transcript.peer_trusted = true;
   } else if (name == "peer") {
-    transcript.peer.address = value;
+    transcript.peer_address = value;
   } else if (name == "hostname") {
     options.hostname = value;
   } else if (name == "greeting") {
@@ -399,7 +399,6 @@ Transcript ParseTranscript(std::string name, std::string_view text) {
   transcript.options.hostname = "gateway.example";
   transcript.options.identity = "the-nonce";
   CHECK_OK(transcript.options.local_domains.Add("local.example", 0));
-  transcript.peer.address = "192.0.2.7";
 
   using Kind = TranscriptStep::Kind;
   CHECK(absl::StartsWith(text, "# ")) << transcript.name << ": begin with what is tested, and where it is written";
@@ -447,7 +446,7 @@ Transcript ParseTranscript(std::string name, std::string_view text) {
 }
 
 std::vector<std::string> ReplayDialogue(const Transcript& transcript) {
-  Outside outside(transcript.options, transcript.peer);
+  Outside outside(transcript.options, transcript.peer());
   Judge judge(transcript, outside);
   for (const TranscriptStep& step : transcript.steps) {
     switch (step.kind) {
@@ -462,7 +461,7 @@ std::vector<std::string> ReplayDialogue(const Transcript& transcript) {
 }
 
 std::string ReplayCut(const Transcript& transcript, const Cutter& cut) {
-  Outside outside(transcript.options, transcript.peer);
+  Outside outside(transcript.options, transcript.peer());
   std::string pending;
   const auto send_pending = [&] {
     for (const std::string_view packet : cut(pending)) outside.Send(packet);

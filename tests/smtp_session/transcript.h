@@ -56,7 +56,9 @@ struct TranscriptStep {
 struct Transcript {
   std::string name;
   ConversationOptions options{};
-  Peer peer{};
+  std::string peer_address = "192.0.2.7";
+  bool peer_trusted = false;
+  Peer peer() const { return {.address = peer_address, .trusted = peer_trusted}; }
   std::vector<TranscriptStep> steps{};
 };
 
