@@ -4,14 +4,14 @@ namespace postern {
 
 void Timers::Arm(Timer& timer, MonotonicTime deadline) {
   if (timer.due) Disarm(timer);
+  const bool earlier = deadline < timer.deadline;
   timer.deadline = deadline;
-  if (timer.index == SIZE_MAX) {
-    timer.key = deadline;
-    heap_.push_back(&timer);
-    timer.index = heap_.size() - 1;
-    SiftUp(timer.index);
-  } else if (deadline < timer.key) {
-    timer.key = deadline;
+  if (!earlier) return;  // the heap learns of it when the old time comes
+  if (timer.index == Timer::kNowhere) {
+    heap_.push_back({.key = deadline, .timer = &timer});
+    SiftUp(heap_.size() - 1);
+  } else if (deadline < heap_[timer.index].key) {
+    heap_[timer.index].key = deadline;
     SiftUp(timer.index);
   }
 }
@@ -21,34 +21,34 @@ void Timers::Disarm(Timer& timer) {
   if (timer.due) {
     due_[timer.index] = nullptr;
     timer.due = false;
-    timer.index = SIZE_MAX;
-  } else if (timer.index != SIZE_MAX) {
+    timer.index = Timer::kNowhere;
+  } else if (timer.index != Timer::kNowhere) {
     RemoveFromHeap(timer);
   }
 }
 
 void Timers::RemoveFromHeap(Timer& timer) {
   const size_t index = timer.index;
-  Timer* last = heap_.back();
+  const Entry last = heap_.back();
   heap_.pop_back();
-  timer.index = SIZE_MAX;
-  if (last == &timer) return;
+  timer.index = Timer::kNowhere;
+  if (last.timer == &timer) return;
   Place(index, last);
   SiftUp(index);
-  SiftDown(last->index);
+  SiftDown(last.timer->index);
 }
 
 void Timers::FireDue(MonotonicTime now) {
-  while (!heap_.empty() && heap_[0]->key <= now) {
-    Timer* timer = heap_[0];
+  while (!heap_.empty() && heap_[0].key <= now) {
+    Timer* timer = heap_[0].timer;
     if (timer->deadline > now) {  // it was moved later: only now does the heap hear of it
-      timer->key = timer->deadline;
+      heap_[0].key = timer->deadline;
       SiftDown(0);
       continue;
     }
     RemoveFromHeap(*timer);
     timer->due = true;
-    timer->index = due_.size();
+    timer->index = static_cast<uint32_t>(due_.size());
     due_.push_back(timer);
   }
   for (size_t i = 0; i < due_.size(); ++i) {
@@ -60,31 +60,31 @@ void Timers::FireDue(MonotonicTime now) {
   due_.clear();
 }
 
-void Timers::Place(size_t index, Timer* timer) {
-  heap_[index] = timer;
-  timer->index = index;
+void Timers::Place(size_t index, Entry entry) {
+  heap_[index] = entry;
+  entry.timer->index = static_cast<uint32_t>(index);
 }
 
 void Timers::SiftUp(size_t index) {
-  Timer* timer = heap_[index];
-  while (index > 0 && timer->key < heap_[(index - 1) / 2]->key) {
+  const Entry entry = heap_[index];
+  while (index > 0 && entry.key < heap_[(index - 1) / 2].key) {
     Place(index, heap_[(index - 1) / 2]);
     index = (index - 1) / 2;
   }
-  Place(index, timer);
+  Place(index, entry);
 }
 
 void Timers::SiftDown(size_t index) {
-  Timer* timer = heap_[index];
+  const Entry entry = heap_[index];
   for (;;) {
     size_t child = 2 * index + 1;
     if (child >= heap_.size()) break;
-    if (child + 1 < heap_.size() && heap_[child + 1]->key < heap_[child]->key) ++child;
-    if (!(heap_[child]->key < timer->key)) break;
+    if (child + 1 < heap_.size() && heap_[child + 1].key < heap_[child].key) ++child;
+    if (!(heap_[child].key < entry.key)) break;
     Place(index, heap_[child]);
     index = child;
   }
-  Place(index, timer);
+  Place(index, entry);
 }
 
 }  // namespace postern

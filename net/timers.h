@@ -8,6 +8,7 @@
 #define POSTERN_NET_TIMERS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "core/clock.h"
@@ -19,11 +20,12 @@ struct Timer {
   void* owner = nullptr;
 
   // Of Timers:
+  static constexpr uint32_t kNowhere = UINT32_MAX;
   MonotonicTime deadline = kNever;
-  MonotonicTime key = kNever;  // the time under which the heap knows it, at most `deadline`
-  size_t index = SIZE_MAX;     // its place in the heap, or among those that are due; SIZE_MAX when it has none
-  bool due = false;            // it fires in this call of FireDue(), unless somebody changes his mind before
+  uint32_t index = kNowhere;  // its place in the heap, or among those that are due
+  bool due = false;           // it fires in this call of FireDue(), unless somebody changes his mind before
 };
+static_assert(sizeof(void*) != 8 || sizeof(Timer) == 32, "every connection has two");
 
 class Timers {
  public:
@@ -38,16 +40,22 @@ class Timers {
   void FireDue(MonotonicTime now);
 
   // When FireDue() next has something to do; kNever when nothing is armed.
-  MonotonicTime NextDue() const { return heap_.empty() ? kNever : heap_[0]->key; }
+  MonotonicTime NextDue() const { return heap_.empty() ? kNever : heap_[0].key; }
 
  private:
+  // The key stands here and not in the timer, so that sifting looks at no timer but to tell it its place.
+  struct Entry {
+    MonotonicTime key;  // at most the timer's deadline
+    Timer* timer;
+  };
+
   void RemoveFromHeap(Timer& timer);
-  void Place(size_t index, Timer* timer);
+  void Place(size_t index, Entry entry);
   void SiftUp(size_t index);
   void SiftDown(size_t index);
 
-  std::vector<Timer*> heap_;  // a binary heap by key
-  std::vector<Timer*> due_;   // null where one was disarmed
+  std::vector<Entry> heap_;  // a binary heap by key
+  std::vector<Timer*> due_;  // null where one was disarmed
 };
 
 }  // namespace postern
