@@ -93,22 +93,26 @@ void AcceptQueue::SetReady(Slot& slot, int code) {
   ready_.push_back(&slot);
 }
 
-bool AcceptQueue::TryTake(Op& accept, int& code) {
+std::optional<CallResult> AcceptQueue::TryTake(SocketAddress& from) {
   while (!ready_.empty()) {
     Slot& slot = *ready_.front();
     ready_.pop_front();
-    code = slot.code;
-    const bool taken = code != 0 || Adopt(slot, accept);
+    std::optional<CallResult> taken;
+    if (slot.code != 0) {
+      taken = CallResult{-1, slot.code};
+    } else if (Adopt(slot, from)) {
+      taken = CallResult{std::exchange(slot.accepted, Socket{}).handle, 0};
+    }
     Discard(slot);
-    if (taken) return true;
+    if (taken.has_value()) return taken;
     // It served nobody, so nobody's next accept would start it again.
     if (const int failure = Launch(slot); failure != 0) SetReady(slot, failure);
   }
-  return false;
+  return std::nullopt;
 }
 
 // False when the connection has broken meanwhile.
-bool AcceptQueue::Adopt(Slot& slot, Op& accept) {
+bool AcceptQueue::Adopt(Slot& slot, SocketAddress& from) {
   static const auto get_addresses = WinsockExtension<LPFN_GETACCEPTEXSOCKADDRS>(listening_, WSAID_GETACCEPTEXSOCKADDRS);
   // Until then it is no full socket: it can be neither shut down nor asked for its address.
   const SOCKET listening = SystemHandle(listening_);
@@ -122,8 +126,7 @@ bool AcceptQueue::Adopt(Slot& slot, Op& accept) {
   int local_size = 0;
   int peer_size = 0;
   get_addresses(slot.addresses.data(), 0, kAddressSize, kAddressSize, &local, &local_size, &peer, &peer_size);
-  accept.peer = FromSystemAddress(*peer);
-  accept.accepted = std::exchange(slot.accepted, Socket{});
+  from = FromSystemAddress(*peer);
   return true;
 }
 

@@ -10,7 +10,9 @@
 
 #include <array>
 #include <deque>
+#include <optional>
 
+#include "net/address.h"
 #include "net/op.h"
 #include "net/overlapped_iocp.h"
 
@@ -27,8 +29,8 @@ class AcceptQueue {
   // Starts what is not under way and has brought nothing.
   void Arm();
 
-  // Fills in a connection that was accepted, and true; of a failure the code; false when there is none of either.
-  bool TryTake(Op& accept, int& code);
+  // A connection that was accepted, its handle and in `from` who it is, or a failure, or nothing.
+  std::optional<CallResult> TryTake(SocketAddress& from);
 
   // A call of ours came home.
   void HandleDone(OverlappedCall& call);
@@ -57,7 +59,7 @@ class AcceptQueue {
 
   int Launch(Slot& slot);
   void SetReady(Slot& slot, int code);
-  bool Adopt(Slot& slot, Op& accept);
+  bool Adopt(Slot& slot, SocketAddress& from);
   static void Discard(Slot& slot);
   static void CALLBACK HandleEvent(void* slot, BOOLEAN timed_out);
 

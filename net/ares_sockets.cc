@@ -31,9 +31,10 @@ class AresSockets::AresSocket {
   AresSocket(AresSockets& owner, bool datagram) : owner_(owner), datagram_(datagram) {
     for (Op* op : {&connect_, &recv_, &send_, &close_}) op->owner = this;
     connect_.kind = OpKind::kConnect;
+    connect_.connect_to = &server_;
     connect_.done = [](Op& op) { Of(op).HandleConnect(); };
     recv_.kind = OpKind::kRecv;
-    recv_.recv_bytes = memory_;
+    recv_.set_recv_bytes(memory_);
     recv_.done = [](Op& op) { Of(op).HandleRecv(); };
     send_.kind = OpKind::kSend;
     send_.done = [](Op& op) { Of(op).HandleSend(); };
@@ -42,7 +43,7 @@ class AresSockets::AresSocket {
   }
 
   bool datagram() const { return datagram_; }
-  const SocketAddress& server() const { return connect_.peer; }
+  const SocketAddress& server() const { return server_; }
   // c-ares can read something, the end or an error.
   bool readable() const { return !inbox_.empty() || state_ == State::kEnded || state_ == State::kFailed; }
   bool writable() const { return wants_write_ && HasRoom(); }
@@ -51,9 +52,9 @@ class AresSockets::AresSocket {
   // These do what c-ares' calls do: bytes, or FailWith().
   int Connect(const sockaddr* address, ares_socklen_t size) {
     sockaddr_ = std::string(reinterpret_cast<const char*>(address), size);
-    connect_.peer = FromSystemAddress(*address);
+    server_ = FromSystemAddress(*address);
     Sockets& sockets = owner_.poller_.sockets();
-    const SocketResult made = datagram_ ? sockets.MakeDatagramFor(connect_.peer) : sockets.MakeFor(connect_.peer);
+    const SocketResult made = datagram_ ? sockets.MakeDatagramFor(server_) : sockets.MakeFor(server_);
     if (!made.socket.valid()) return static_cast<int>(FailWith(AresError::kRefused));
     for (Op* op : {&connect_, &recv_, &send_, &close_}) op->socket = made.socket;
     state_ = State::kConnecting;
@@ -140,7 +141,7 @@ class AresSockets::AresSocket {
   void SendNext() {
     if (state_ != State::kConnected || sending_ || outbox_.empty()) return;
     sending_ = true;
-    send_.send_bytes = outbox_.front();
+    send_.set_send_bytes(outbox_.front());
     owner_.poller_.Start(send_);
   }
 
@@ -164,7 +165,8 @@ class AresSockets::AresSocket {
   bool wants_write_ = false;
   bool receiving_ = false;
   bool sending_ = false;
-  std::string sockaddr_;           // the server's address, as c-ares wrote it
+  SocketAddress server_;
+  std::string sockaddr_;           // the same as c-ares wrote it
   std::deque<std::string> inbox_;  // datagrams, or pieces of a stream
   std::deque<std::string> outbox_;
   size_t outbox_size_ = 0;  // bytes

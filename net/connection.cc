@@ -13,13 +13,11 @@ void Connection::Reset(Reactor& reactor, BlockLender& lender, ConnectionHandler&
   reactor_ = &reactor;
   lender_ = &lender;
   handler_ = &handler;
-  socket_ = socket;
   error_ = NetError::kNone;
   system_code_ = 0;
   reading_ = waiting_for_block_ = peer_ended_ = false;
   output_.clear();
   sending_.clear();
-  sent_size_ = 0;
   for (Op* op : {&read_op_, &write_op_, &close_op_}) {
     op->owner = this;
     op->socket = socket;
@@ -53,7 +51,7 @@ void Connection::StartConnect(Reactor& reactor, BlockLender& lender, ConnectionH
   }
   state_ = State::kConnecting;
   write_op_.kind = OpKind::kConnect;
-  write_op_.peer = peer;
+  write_op_.connect_to = &peer;
   reactor_->Start(write_op_);
 }
 
@@ -80,7 +78,7 @@ void Connection::StartRecv() {
   }
   reading_ = true;
   read_op_.kind = OpKind::kRecv;
-  read_op_.recv_bytes = input_.LendRoom();  // the handler may read from the ring meanwhile
+  read_op_.set_recv_bytes(input_.LendRoom());  // the handler may read from the ring meanwhile
   reactor_->Start(read_op_);
 }
 
@@ -130,15 +128,10 @@ void Connection::Resume() { StartReading(); }
 void Connection::Flush() {
   if (sending_.empty() && !output_.empty() && (state_ == State::kOpen || state_ == State::kFlushing)) {
     std::swap(output_, sending_);
-    sent_size_ = 0;
-    StartSending();
+    write_op_.kind = OpKind::kSend;
+    write_op_.set_send_bytes(sending_);
+    reactor_->Start(write_op_);
   }
-}
-
-void Connection::StartSending() {
-  write_op_.kind = OpKind::kSend;
-  write_op_.send_bytes = std::string_view(sending_).substr(sent_size_);
-  reactor_->Start(write_op_);
 }
 
 void Connection::HandleWriteDone(Op& op) {
@@ -152,8 +145,8 @@ void Connection::HandleWriteDone(Op& op) {
     self.StartReading();
     return;
   }
-  self.sent_size_ += static_cast<size_t>(op.result);
-  if (self.sent_size_ < self.sending_.size()) return self.StartSending();
+  op.set_send_bytes(op.send_bytes().substr(static_cast<size_t>(op.result)));
+  if (op.size > 0) return self.reactor_->Start(op);
   self.sending_.clear();
   if (!self.output_.empty()) return self.Flush();
   if (self.state_ == State::kFlushing) return self.EndSending();
@@ -175,7 +168,7 @@ void Connection::CloseAfterFlush() {
 void Connection::EndSending() {
   if (peer_ended_) return StartClose();
   state_ = State::kLingering;
-  reactor_->sockets().EndSend(socket_);
+  reactor_->sockets().EndSend(socket());
   reactor_->timers().Arm(linger_, reactor_->now() + kLingerTimeMax);
 }
 

@@ -8,6 +8,7 @@
 #define POSTERN_NET_CONNECTION_H_
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "core/ring_buffer.h"
@@ -71,7 +72,7 @@ class Connection final : private BlockBorrower {
   int system_code() const { return system_code_; }
 
  private:
-  enum class State {
+  enum class State : uint8_t {
     kFree,        // no socket
     kConnecting,  //
     kOpen,        //
@@ -89,30 +90,29 @@ class Connection final : private BlockBorrower {
   void Reset(Reactor& reactor, BlockLender& lender, ConnectionHandler& handler, Socket socket);
   void StartReading();
   void StartRecv();
-  void StartSending();
   void EndSending();
   void Fail(NetError error, int system_code);
   void StartClose();
   void ReturnBlock();
   void PutBack();
 
+  Socket socket() const { return read_op_.socket; }  // of all three ops
+
   State state_ = State::kFree;
   bool reading_ = false;  // read_op_ is away
   bool waiting_for_block_ = false;
   bool peer_ended_ = false;
+  NetError error_ = NetError::kNone;
+  int system_code_ = 0;
   Reactor* reactor_ = nullptr;
   BlockLender* lender_ = nullptr;
   ConnectionHandler* handler_ = nullptr;
-  Socket socket_;
-  NetError error_ = NetError::kNone;
-  int system_code_ = 0;
   RingBuffer input_;
   Block* block_ = nullptr;  // the ring's memory
   std::string aside_;       // what was unread and is no longer in the ring; at most kCommandLineSizeMax bytes
   std::string output_;      // grows while sending_ is away
   std::string sending_;
-  size_t sent_size_ = 0;
-  Op read_op_, write_op_, close_op_;
+  Op read_op_, write_op_, close_op_;  // write_op_ is about what is left of sending_
   Timer linger_;
 };
 

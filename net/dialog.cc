@@ -22,7 +22,9 @@ Dialog::Dialog(Dialog&& other) noexcept
 
 Dialog::~Dialog() {
   if (!socket_.valid()) return;
-  Op close{.kind = OpKind::kClose, .socket = socket_};
+  Op close;
+  close.kind = OpKind::kClose;
+  close.socket = socket_;
   (void)Await(close, kNever);
 }
 
@@ -44,7 +46,7 @@ absl::StatusOr<Dialog> Dialog::Connect(const SocketAddress& server, MonotonicTim
   const SocketResult made = SystemSockets().MakeFor(server);
   if (!made.socket.valid()) return absl::UnavailableError(made.what);
   Dialog dialog(made.socket);
-  Op connect{.kind = OpKind::kConnect, .socket = made.socket, .peer = server};
+  Op connect{.kind = OpKind::kConnect, .socket = made.socket, .connect_to = &server};
   if (const absl::Status status = dialog.Await(connect, deadline).status(); !status.ok()) {
     return absl::UnavailableError(status.message());
   }
@@ -61,7 +63,7 @@ absl::StatusOr<std::string> Dialog::ReadLine(MonotonicTime deadline) {
       return line;
     }
     char buffer[kLineSizeMax];
-    Op recv{.kind = OpKind::kRecv, .socket = socket_, .recv_bytes = buffer};
+    Op recv{.kind = OpKind::kRecv, .socket = socket_, .recv_data = buffer, .size = sizeof buffer};
     const absl::StatusOr<size_t> size = Await(recv, deadline);
     if (!size.ok()) return size.status();
     if (*size == 0) return absl::OutOfRangeError("the connection was closed");
@@ -71,7 +73,7 @@ absl::StatusOr<std::string> Dialog::ReadLine(MonotonicTime deadline) {
 
 absl::Status Dialog::Write(std::string_view text, MonotonicTime deadline) {
   while (!text.empty()) {
-    Op send{.kind = OpKind::kSend, .socket = socket_, .send_bytes = text};
+    Op send{.kind = OpKind::kSend, .socket = socket_, .send_data = text.data(), .size = text.size()};
     const absl::StatusOr<size_t> size = Await(send, deadline);
     if (!size.ok()) return size.status();
     text.remove_prefix(*size);

@@ -16,6 +16,7 @@ void Listener::Start(Reactor& reactor, ListenerHandler& handler, Socket listenin
     op->socket = listening;
   }
   accept_op_.kind = OpKind::kAccept;
+  accept_op_.accept_from = &accepted_from_;
   accept_op_.done = HandleAcceptDone;
   close_op_.kind = OpKind::kClose;
   close_op_.done = HandleCloseDone;
@@ -29,11 +30,11 @@ void Listener::Accept() { reactor_->Start(accept_op_); }
 void Listener::HandleAcceptDone(Op& op) {
   Listener& self = *static_cast<Listener*>(op.owner);
   if (self.closing_) {
-    if (op.result >= 0) self.reactor_->sockets().CloseNow(op.accepted);
+    if (op.result >= 0) self.reactor_->sockets().CloseNow(op.accepted());
     return;
   }
   if (op.result >= 0) {
-    self.handler_->HandleAccepted(op.accepted, op.peer);
+    self.handler_->HandleAccepted(op.accepted(), self.accepted_from_);
     if (!self.closing_) self.Accept();
     return;
   }

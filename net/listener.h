@@ -6,6 +6,7 @@
 #ifndef POSTERN_NET_LISTENER_H_
 #define POSTERN_NET_LISTENER_H_
 
+#include "net/address.h"
 #include "net/op.h"
 #include "net/reactor.h"
 
@@ -44,6 +45,7 @@ class Listener {
   bool closing_ = false;
   Timer pause_;
   Op accept_op_, close_op_;
+  SocketAddress accepted_from_;  // by accept_op_
 };
 
 }  // namespace postern

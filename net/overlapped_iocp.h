@@ -32,8 +32,8 @@ struct OverlappedCall {
 };
 
 struct CallResult {
-  int64_t size;  // bytes, or -1
-  int code;      // Winsock's
+  int64_t value;  // bytes or a handle, or -1
+  int code;       // Winsock's
 };
 
 // What became of a call that is done. Of a socket that we have closed Windows cannot be asked: there a call that has

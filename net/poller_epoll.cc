@@ -209,7 +209,7 @@ class EpollPoller final : public Poller {
     Complete(op, result, result < 0 ? errno : 0);
   }
 
-  static int64_t Read(SocketState& state, Op& op) {
+  static int64_t Read(SocketState& state, const Op& op) {
     const int fd = static_cast<int>(op.socket.handle);
     if (op.kind == OpKind::kAccept) return AcceptOne(op);
     if (op.kind == OpKind::kAwaitReadable) {
@@ -217,28 +217,28 @@ class EpollPoller final : public Poller {
       char byte;  // only after a receive that got all it asked for
       return std::min<ssize_t>(0, Insist([&] { return ::recv(fd, &byte, 1, MSG_PEEK); }));
     }
-    const ssize_t result = Insist([&] { return ::recv(fd, op.recv_bytes.data(), op.recv_bytes.size(), 0); });
+    const ssize_t result = Insist([&] { return ::recv(fd, op.recv_data, op.size, 0); });
     if (state.datagram) {
       state.readable = Readable::kMaybe;  // one at a time, however much room there is
     } else if (result > 0 && !state.ended) {
       // Fewer than asked for: there is no more for now, and new input makes a new edge.
-      state.readable = static_cast<size_t>(result) < op.recv_bytes.size() ? Readable::kNo : Readable::kMaybe;
+      state.readable = static_cast<size_t>(result) < op.size ? Readable::kNo : Readable::kMaybe;
     }
     return result;
   }
 
-  static int64_t AcceptOne(Op& op) {
+  static int64_t AcceptOne(const Op& op) {
     return Insist([&] {
-      op.accepted = AcceptSocket(op.socket, op.peer);
+      const Socket accepted = AcceptSocket(op.socket, *op.accept_from);
       // A peer that has gone before we took its connection is no failure of the listener.
-      if (!op.accepted.valid() && errno == ECONNABORTED) errno = EINTR;
-      return op.accepted.valid() ? 0 : -1;
+      if (!accepted.valid() && errno == ECONNABORTED) errno = EINTR;
+      return accepted.handle;
     });
   }
 
   void StartConnect(SocketState& state) {
     Op& op = *state.writer;
-    if (ConnectSocket(op.socket, op.peer)) {
+    if (ConnectSocket(op.socket, *op.connect_to)) {
       state.writer = nullptr;
       Complete(op, 0, 0);
     } else if (errno == EINPROGRESS) {
@@ -257,15 +257,14 @@ class EpollPoller final : public Poller {
       Complete(op, error == 0 ? 0 : -1, error);
       return;
     }
-    const ssize_t result = Insist([&] {
-      return ::send(static_cast<int>(op.socket.handle), op.send_bytes.data(), op.send_bytes.size(), MSG_NOSIGNAL);
-    });
+    const ssize_t result =
+        Insist([&] { return ::send(static_cast<int>(op.socket.handle), op.send_data, op.size, MSG_NOSIGNAL); });
     if (WouldBlock(result)) {
       state.writable = false;
       return;
     }
     // Fewer than given: there is no room for now, and when there is, that makes a new edge.
-    if (result >= 0 && static_cast<size_t>(result) < op.send_bytes.size()) state.writable = false;
+    if (result >= 0 && static_cast<size_t>(result) < op.size) state.writable = false;
     state.writer = nullptr;
     Complete(op, result, result < 0 ? errno : 0);
   }

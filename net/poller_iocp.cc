@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -136,14 +137,14 @@ class IocpPoller final : public Poller {
   }
 
   void ServeAccept(SocketState& state) {
-    int code = 0;
-    if (state.reader == nullptr || !state.accepts->TryTake(*state.reader, code)) return;
-    Finish(state.reader, {code == 0 ? 0 : -1, code});
+    if (state.reader == nullptr) return;
+    const std::optional<CallResult> taken = state.accepts->TryTake(*state.reader->accept_from);
+    if (taken.has_value()) Finish(state.reader, *taken);
   }
 
   void Receive(SocketState& state) {
     const Op& op = *state.reader;
-    const std::span<char> room = op.kind == OpKind::kRecv ? op.recv_bytes : std::span<char>();
+    const std::span<char> room = op.kind == OpKind::kRecv ? op.recv_bytes() : std::span<char>();
     WSABUF buffer{.len = static_cast<ULONG>(room.size()), .buf = room.data()};
     DWORD flags = 0;
     DWORD size = 0;
@@ -152,7 +153,7 @@ class IocpPoller final : public Poller {
   }
 
   void Send(SocketState& state) {
-    const std::string_view bytes = state.writer->send_bytes.substr(0, kSendSizeMax);
+    const std::string_view bytes = state.writer->send_bytes().substr(0, kSendSizeMax);
     WSABUF buffer{.len = static_cast<ULONG>(bytes.size()), .buf = const_cast<char*>(bytes.data())};
     DWORD size = 0;
     const int failed = WSASend(SystemHandle(state.socket), &buffer, 1, &size, 0, state.write.Begin(), nullptr);
@@ -163,11 +164,11 @@ class IocpPoller final : public Poller {
     static const auto connect_ex = WinsockExtension<LPFN_CONNECTEX>(state.socket, WSAID_CONNECTEX);
     const Op& op = *state.writer;
     // ConnectEx takes bound sockets alone; one that is bound already says WSAEINVAL and is welcome.
-    SystemAddress any = ToSystem({.ip = {.family = op.peer.family()}, .port = 0, .path = {}});
+    SystemAddress any = ToSystem({.ip = {.family = op.connect_to->family()}, .port = 0, .path = {}});
     if (bind(SystemHandle(state.socket), any.get(), any.size) != 0 && WSAGetLastError() != WSAEINVAL) {
       return Finish(state.writer, {-1, WSAGetLastError()});
     }
-    SystemAddress peer = ToSystem(op.peer);
+    SystemAddress peer = ToSystem(*op.connect_to);
     const BOOL connected =
         connect_ex(SystemHandle(state.socket), peer.get(), peer.size, nullptr, 0, nullptr, state.write.Begin());
     Launched(state.write, connected, 0, state.writer);
@@ -175,7 +176,7 @@ class IocpPoller final : public Poller {
 
   // To a peer that is a mere name for what comes and goes: there is nothing to wait for.
   void ConnectDatagram(SocketState& state) {
-    SystemAddress peer = ToSystem(state.writer->peer);
+    SystemAddress peer = ToSystem(*state.writer->connect_to);
     const bool failed = connect(SystemHandle(state.socket), peer.get(), peer.size) != 0;
     Finish(state.writer, {failed ? -1 : 0, failed ? WSAGetLastError() : 0});
   }
@@ -224,7 +225,7 @@ class IocpPoller final : public Poller {
   void Finish(Op*& op, CallResult result) { Complete(*std::exchange(op, nullptr), result); }
 
   void Complete(Op& op, CallResult result) {
-    op.result = result.size;
+    op.result = result.value;
     op.system_code = result.code;
     op.error = ToNetError(result.code);
     completed_.push_back(&op);

@@ -173,7 +173,7 @@ bool SmtpLink::TryConnect(const Target& target, MonotonicTime now) {
   }
   socket_ = made.socket;
   connect_op_.socket = socket_;
-  connect_op_.peer = target.address;
+  connect_op_.connect_to = &target.address;
   onward_ = Onward::kNextTarget;
   state_ = State::kConnecting;
   ArmDeadline(now + context_.options.connect_timeout);

@@ -169,14 +169,14 @@ void SmtpLink::StartIo() {
   if (!sending_ && !out_.empty()) {
     sending_ = true;
     send_op_.socket = socket_;
-    send_op_.send_bytes = out_.Peek();
+    send_op_.set_send_bytes(out_.Peek());
     context_.poller.Start(send_op_);
   }
   // Always: a peer that refuses or leaves while we send is heard at once (imc.md: Q152940).
   if (!receiving_ && in_.empty()) {
     receiving_ = true;
     recv_op_.socket = socket_;
-    recv_op_.recv_bytes = in_.WritableSpan();
+    recv_op_.set_recv_bytes(in_.WritableSpan());
     context_.poller.Start(recv_op_);
   }
 }

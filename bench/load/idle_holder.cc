@@ -43,7 +43,7 @@ bool IdleHolder::TryConnect(Idle& idle) {
   ++open_count_;
   idle.state = Idle::State::kConnecting;
   idle.connect_op.socket = idle.recv_op.socket = idle.close_op.socket = made.socket;
-  idle.connect_op.peer = server_;
+  idle.connect_op.connect_to = &server_;
   reactor_.timers().Arm(idle.timer, reactor_.now() + timeout_);
   reactor_.Start(idle.connect_op);
   return true;
@@ -51,7 +51,7 @@ bool IdleHolder::TryConnect(Idle& idle) {
 
 void IdleHolder::Receive(Idle& idle) {
   if (idle.state == Idle::State::kClosing) return;
-  idle.recv_op.recv_bytes = idle.room;
+  idle.recv_op.set_recv_bytes(idle.room);
   idle.holder->reactor_.Start(idle.recv_op);
 }
 

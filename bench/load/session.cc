@@ -217,7 +217,7 @@ void Session::Connect(MonotonicTime now) {
   }
   socket_ = made.socket;
   connect_op_.socket = socket_;
-  connect_op_.peer = context_.server;
+  connect_op_.connect_to = &context_.server;
   state_ = State::kConnecting;
   ArmDeadline(now + context_.connect_timeout);
   context_.reactor.Start(connect_op_);
@@ -248,7 +248,7 @@ void Session::StartIo(MonotonicTime now) {
   if (!sending_ && !out_.empty()) {
     sending_ = true;
     send_op_.socket = socket_;
-    send_op_.send_bytes = out_.Peek();
+    send_op_.set_send_bytes(out_.Peek());
     if (conversation_.body_written()) body_said_at_ = now;  // the last of such sends has the last byte
     context_.reactor.Start(send_op_);
   }
@@ -256,7 +256,7 @@ void Session::StartIo(MonotonicTime now) {
   if (!receiving_) {
     receiving_ = true;
     recv_op_.socket = socket_;
-    recv_op_.recv_bytes = in_.WritableSpan();
+    recv_op_.set_recv_bytes(in_.WritableSpan());
     context_.reactor.Start(recv_op_);
   }
 }

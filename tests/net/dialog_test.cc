@@ -24,20 +24,23 @@ class Peer {
   explicit Peer(Socket listening) : listening_(listening) {}
 
   void Accept() {
-    Op accept{.kind = OpKind::kAccept, .socket = listening_};
-    socket_ = Run(accept).accepted;
+    SocketAddress from;
+    Op accept{.kind = OpKind::kAccept, .socket = listening_, .accept_from = &from};
+    socket_ = Run(accept).accepted();
   }
   void Say(std::string_view text) {
-    Op send{.kind = OpKind::kSend, .socket = socket_, .send_bytes = text};
+    Op send{.kind = OpKind::kSend, .socket = socket_, .send_data = text.data(), .size = text.size()};
     EXPECT_EQ(Run(send).result, static_cast<int64_t>(text.size()));
   }
   std::string Hear() {
     char bytes[100];
-    Op recv{.kind = OpKind::kRecv, .socket = socket_, .recv_bytes = bytes};
+    Op recv{.kind = OpKind::kRecv, .socket = socket_, .recv_data = bytes, .size = sizeof bytes};
     return {bytes, static_cast<size_t>(Run(recv).result)};
   }
   void Close(Socket socket) {
-    Op close{.kind = OpKind::kClose, .socket = socket};
+    Op close;
+    close.kind = OpKind::kClose;
+    close.socket = socket;
     Run(close);
   }
   void Close() {

@@ -182,7 +182,8 @@ TEST(Listener, PausesWhenTheProcessHasNoDescriptorLeft) {
   Op connect;
   connect.kind = OpKind::kConnect;
   connect.socket = client;
-  connect.peer = listener.address();
+  const SocketAddress address = listener.address();
+  connect.connect_to = &address;
   connect.done = [](Op&) {};
 
   rlimit before;

@@ -34,11 +34,12 @@ class ListenerTest : public testing::TestWithParam<uint64_t>, protected Listener
   void HandleListenerClosed() override { closed_ = true; }
 
   void Connect(size_t count) {
+    const SocketAddress address = listener_.address();
     for (size_t i = 0; i < count; ++i) {
       Op& op = *ops_.emplace_back(std::make_unique<Op>());
       op.kind = OpKind::kConnect;
-      op.socket = world_.sockets().MakeFor(listener_.address()).socket;
-      op.peer = listener_.address();
+      op.socket = world_.sockets().MakeFor(address).socket;
+      op.connect_to = &address;
       op.done = [](Op&) {};
       sockets_.push_back(op.socket);
       reactor_.Start(op);

@@ -22,10 +22,10 @@ TEST_P(ListeningConformance, AcceptTellsWhoConnected) {
   const Socket listening = Listen();
   Trip& accept = StartOp(OpKind::kAccept, listening);
   const Socket client = Connect(world_.sockets().LocalAddress(listening));
-  const Op& accepted = Home(accept);
-  ASSERT_TRUE(accepted.accepted.valid());
-  EXPECT_EQ(accepted.peer, world_.sockets().LocalAddress(client));
-  Close({listening, client, accepted.accepted});
+  const Trip& accepted = Home(accept);
+  ASSERT_TRUE(accepted.accepted().valid());
+  EXPECT_EQ(accepted.from, world_.sockets().LocalAddress(client));
+  Close({listening, client, accepted.accepted()});
 }
 
 TEST_P(ListeningConformance, ABoundSocketConnectsFromItsAddress) {
@@ -37,11 +37,11 @@ TEST_P(ListeningConformance, ABoundSocketConnectsFromItsAddress) {
     const SocketResult made = world_.sockets().MakeBoundFor(address, *IpAddress::Parse(from));
     ASSERT_TRUE(made.socket.valid()) << made.what;
     EXPECT_EQ(Home(StartConnect(made.socket, address)).error, NetError::kNone);
-    const Op& accepted = Home(accept);
-    EXPECT_EQ(accepted.peer.ip, *IpAddress::Parse(from));
-    EXPECT_NE(accepted.peer.port, 0);
-    EXPECT_EQ(accepted.peer, world_.sockets().LocalAddress(made.socket));
-    sockets.insert(sockets.end(), {made.socket, accepted.accepted});
+    const Trip& accepted = Home(accept);
+    EXPECT_EQ(accepted.from.ip, *IpAddress::Parse(from));
+    EXPECT_NE(accepted.from.port, 0);
+    EXPECT_EQ(accepted.from, world_.sockets().LocalAddress(made.socket));
+    sockets.insert(sockets.end(), {made.socket, accepted.accepted()});
   }
   Close(sockets);
 }
@@ -61,7 +61,7 @@ TEST_P(ListeningConformance, ABurstOfConnectionsIsAccepted) {
   const SocketAddress address = world_.sockets().LocalAddress(listening);
   std::vector<Socket> sockets = {listening};
   for (int i = 0; i < 40; ++i) sockets.push_back(StartConnect(address).socket);
-  for (int i = 0; i < 40; ++i) sockets.push_back(Home(StartOp(OpKind::kAccept, listening)).accepted);
+  for (int i = 0; i < 40; ++i) sockets.push_back(Home(StartOp(OpKind::kAccept, listening)).accepted());
   Close(sockets);
 }
 
@@ -122,7 +122,7 @@ TEST_P(ListeningConformance, ADuplicateSharesTheConnectionsWithAnotherPoller) {
       if (!(*trip)->home) continue;
       ++accepted_count;
       if (trip == &theirs) ++theirs_count;
-      world_.sockets().CloseNow((*trip)->accepted);
+      world_.sockets().CloseNow((*trip)->accepted());
       *trip = &StartOp(OpKind::kAccept, (*trip)->socket, (*trip)->poller);
     }
   };
@@ -154,7 +154,7 @@ TEST_P(ListeningConformance, AUnixSocketIsASocketOrRefusedInWords) {
   EXPECT_EQ(world_.sockets().LocalAddress(listening), address);
   Trip& accept = StartOp(OpKind::kAccept, listening);
   const Socket client = Connect(address);
-  const Socket server = Home(accept).accepted;
+  const Socket server = Home(accept).accepted();
   SendAll(client, "over the file");
   EXPECT_EQ(RecvAll(server, 13), "over the file");
   EXPECT_EQ(world_.sockets().ListenOn(address, 1).error, NetError::kAddressInUse) << "somebody lives there";

@@ -28,6 +28,7 @@ class PollerConformance : public testing::TestWithParam<uint64_t> {
   struct Trip : Op {
     Poller* poller;
     std::string memory;
+    SocketAddress from;  // of an accept
     bool home = false;
   };
 
@@ -37,8 +38,9 @@ class PollerConformance : public testing::TestWithParam<uint64_t> {
     trip.socket = socket;
     trip.poller = poller == nullptr ? &world_.poller() : poller;
     trip.memory = std::move(memory);
-    if (kind == OpKind::kRecv) trip.recv_bytes = trip.memory;
-    if (kind == OpKind::kSend) trip.send_bytes = trip.memory;
+    if (kind == OpKind::kAccept) trip.accept_from = &trip.from;
+    if (kind == OpKind::kRecv) trip.set_recv_bytes(trip.memory);
+    if (kind == OpKind::kSend) trip.set_send_bytes(trip.memory);
     return trip;
   }
   Trip& Start(Trip& trip) {
@@ -53,7 +55,7 @@ class PollerConformance : public testing::TestWithParam<uint64_t> {
   Trip& StartSend(Socket socket, std::string bytes) { return Start(Prepare(OpKind::kSend, socket, std::move(bytes))); }
   Trip& StartConnect(Socket socket, const SocketAddress& to) {
     Trip& trip = Prepare(OpKind::kConnect, socket);
-    trip.peer = to;
+    trip.connect_to = &to;
     return Start(trip);
   }
   Trip& StartConnect(const SocketAddress& to) {
@@ -103,7 +105,7 @@ class PollerConformance : public testing::TestWithParam<uint64_t> {
     const Socket listening = Listen();
     Trip& accept = StartOp(OpKind::kAccept, listening);
     const Socket client = Connect(world_.sockets().LocalAddress(listening));
-    const Socket server = Home(accept).accepted;
+    const Socket server = Home(accept).accepted();
     Close(listening);
     return {client, server};
   }

@@ -64,7 +64,7 @@ TEST(SharedListener, EveryConnectionIsTakenOnceAndAllTakePart) {
       Op& op = *ops.emplace_back(std::make_unique<Op>());
       op.kind = OpKind::kConnect;
       op.socket = sockets.MakeFor(address).socket;
-      op.peer = address;
+      op.connect_to = &address;
       op.owner = &connected_count;
       op.done = [](Op& done) { *static_cast<int*>(done.owner) += done.error == NetError::kNone ? 1 : 0; };
       client.Start(op);

@@ -286,26 +286,25 @@ bool SimNetwork::TryFinish(Op& op, const SocketPtr& shared) {
       if (socket.door->waiting.empty()) return false;
       const SocketPtr accepted = socket.door->waiting.front();
       socket.door->waiting.pop_front();
-      op.accepted = AddHandle(accepted);
-      op.peer = accepted->remote;
-      return finish(0);
+      *op.accept_from = accepted->remote;
+      return finish(AddHandle(accepted).handle);
     }
     case OpKind::kConnect:
       if (broken) return finish(-1, socket.error);
       return socket.state == SimSocket::State::kConnected && finish(0);
     case OpKind::kAwaitReadable: return Readable(socket) && finish(0);
     case OpKind::kRecv: {
-      CHECK(!op.recv_bytes.empty());
+      CHECK_GT(op.size, 0u);
       if (!Readable(socket)) return false;
       if (socket.inbox.empty()) return broken ? finish(-1, socket.error) : finish(0);
-      const std::string bytes = Receive(socket, op.recv_bytes.size());
-      std::copy(bytes.begin(), bytes.end(), op.recv_bytes.begin());
+      const std::string bytes = Receive(socket, op.size);
+      std::copy(bytes.begin(), bytes.end(), op.recv_data);
       return finish(static_cast<int64_t>(bytes.size()));
     }
     case OpKind::kSend: {
       if (broken || socket.end_sent) return finish(-1, NetError::kReset);
-      const size_t size = Send(shared, op.send_bytes);
-      return (size > 0 || op.send_bytes.empty()) && finish(static_cast<int64_t>(size));
+      const size_t size = Send(shared, op.send_bytes());
+      return (size > 0 || op.size == 0) && finish(static_cast<int64_t>(size));
     }
     case OpKind::kClose: break;
   }

@@ -36,7 +36,7 @@ void SimPoller::Start(Op& op) {
       if (away.socket != started.socket || away.due != kNever) continue;
       CHECK(IsWriter(away.op->kind) != IsWriter(op.kind)) << "two readers or two writers on one socket";
     }
-    if (op.kind == OpKind::kConnect) network_.StartConnect(started.socket, op.peer);
+    if (op.kind == OpKind::kConnect) network_.StartConnect(started.socket, *op.connect_to);
     if (network_.TryFinish(op, started.socket)) started.due = network_.DueTime();
   }
   away_.push_back(std::move(started));
