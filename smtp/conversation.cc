@@ -94,8 +94,7 @@ bool Conversation::RunCommand(RingBuffer& in, std::string& out, MonotonicTime no
   } else {
     session_.HandleWrongLine(line.status, out);
   }
-  chunk_size_ = session_.chunk_size();
-  if (session_.state() == SessionState::kChunk) decoder_.StartChunk(chunk_size_, session_.last_chunk());
+  if (session_.state() == SessionState::kChunk) decoder_.StartChunk(session_.chunk_size(), session_.last_chunk());
   NoteAnswered(now);
   return true;
 }
@@ -105,7 +104,7 @@ bool Conversation::RunBody(RingBuffer& in, std::span<char> room, std::string& ou
   const bool kept = session_.keeps_message();
   const bool chunked = session_.state() == SessionState::kChunk;
   const DecodeStep step = decoder_.Decode(in, room);
-  if (chunked) chunk_size_ -= step.consumed;
+  if (chunked) session_.NoteChunkBytes(step.consumed);
   if (step.consumed > 0) patience_.NoteBodyBytes(step.consumed, now);
   if (kept) block_->size += step.produced;
   session_.HandleBody({room.data(), step.produced});
@@ -126,11 +125,11 @@ bool Conversation::RunBody(RingBuffer& in, std::span<char> room, std::string& ou
 
 bool Conversation::RunSwallow(RingBuffer& in, std::string& out, MonotonicTime now) {
   patience_.ContinueBody(now);
-  const size_t size = static_cast<size_t>(std::min<uint64_t>(in.size(), chunk_size_));
+  const size_t size = static_cast<size_t>(std::min<uint64_t>(in.size(), session_.chunk_size()));
   in.Consume(size);
-  chunk_size_ -= size;
+  session_.NoteChunkBytes(size);
   if (size > 0) patience_.NoteBodyBytes(size, now);
-  if (chunk_size_ > 0) return false;
+  if (session_.chunk_size() > 0) return false;
   session_.HandleBodyEnd(out);
   NoteAnswered(now);
   return true;
@@ -154,14 +153,14 @@ void Conversation::Admit(MessageId id, Block* block, WallTime now) {
   static_assert(kReceivedSizeMax + kDecodeRoomMin <= kBlockSize);
   CHECK_LE(trace.size(), kReceivedSizeMax);
   std::memcpy(block->data, trace.data(), trace.size());
-  trace_size_ = block->size = trace.size();
+  block->size = trace.size();
 
   session_.HandleAdmission(said_);
   if (session_.state() == SessionState::kData) {
     decoder_.StartData();
   } else {
     decoder_.StartChunks();
-    decoder_.StartChunk(chunk_size_, session_.last_chunk());
+    decoder_.StartChunk(session_.chunk_size(), session_.last_chunk());
   }
 }
 
@@ -183,7 +182,7 @@ WholeMessage Conversation::TakeMessage() {
   return {.id = id_,
           .envelope = session_.envelope(),
           .block = std::exchange(block_, nullptr),
-          .size = trace_size_ + session_.body_size(),
+          .size = session_.message_size(),
           .recipient_count = session_.recipient_count()};
 }
 

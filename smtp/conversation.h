@@ -7,7 +7,6 @@
 #ifndef POSTERN_SMTP_CONVERSATION_H_
 #define POSTERN_SMTP_CONVERSATION_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -108,15 +107,13 @@ class Conversation {
   LineScanner scanner_;
   BodyDecoder decoder_;
   Patience patience_;
-  uint64_t chunk_size_ = 0;  // bytes of the chunk that are still to come
-  bool stopping_ = false;    // the conversation ends as soon as no message is coming in
-  std::string said_;         // replies to what happened between two Pump()s
+  std::string said_;       // replies to what happened between two Pump()s
+  bool stopping_ = false;  // the conversation ends as soon as no message is coming in
 
   // What was admitted. The block is null when the last one was taken and there is no other yet.
   bool admitted_ = false;
   Block* block_ = nullptr;
   MessageId id_;
-  size_t trace_size_ = 0;
 };
 
 }  // namespace postern

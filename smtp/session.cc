@@ -266,7 +266,7 @@ void Session::HandleBdat(const Command& command, SessionCell cell, std::string& 
   state_ = cell.next;
   if (state_ == SessionState::kChunkRefused) {  // the refusal of the chunk before stands
     after_chunk_ = last_chunk_ ? SessionState::kReady : SessionState::kChunksRefused;
-  } else if (chunk_size_ > options_.message_size_max - body_size()) {
+  } else if (chunk_size_ > options_.message_size_max - transaction_->body_size) {
     RefuseBody(kMessageTooBig, Kind::kMessageRefused);
   }
 }
@@ -286,6 +286,7 @@ std::string_view Session::Trace(MessageId id, WallTime now) {
                   .id = id,
                   .time = now},
                  text);
+  transaction_->trace_size = text.size();
   return text;
 }
 
@@ -314,7 +315,7 @@ void Session::HandleAdmissionRefused(HandoffResult why, std::string& out) {
 void Session::HandleBody(std::string_view bytes) {
   if (!keeps_message()) return;
   // The refusals depend on where in the body they come to be, and not on how it was cut.
-  const std::string_view within = bytes.substr(0, options_.message_size_max - body_size());
+  const std::string_view within = bytes.substr(0, options_.message_size_max - transaction_->body_size);
   transaction_->body_size += within.size();
   transaction_->headers.Update(within);
   if (InLoop()) return RefuseBody(kLoop, Kind::kTooManyHops);

@@ -95,14 +95,15 @@ class Session {
   void HandleShutdown(std::string& out);
   void Close();
 
-  // The BDAT that led here.
+  // The BDAT that led here, and its bytes that are still to come.
   uint64_t chunk_size() const { return chunk_size_; }
   bool last_chunk() const { return last_chunk_; }
+  void NoteChunkBytes(uint64_t size) { chunk_size_ -= size; }
 
   // Of the message that is being told.
   std::string_view envelope() const { return transaction_->envelope.bytes(); }
   uint32_t recipient_count() const { return transaction_->envelope.recipient_count(); }
-  uint64_t body_size() const { return transaction_->body_size; }  // bytes that HandleBody() was given
+  uint64_t message_size() const { return transaction_->trace_size + transaction_->body_size; }
   std::string_view sender() const { return transaction_->sender; }
   // The header that says how it came to us. Lent until something else is said or asked.
   std::string_view Trace(MessageId id, WallTime now);

@@ -27,6 +27,7 @@ struct Transaction {
   uint8_t flags = 0;           // of the envelope, as MAIL set them
   uint64_t declared_size = 0;  // RFC 1870: SIZE; 0 is not said
   uint64_t body_size = 0;      // bytes of it so far
+  uint64_t trace_size = 0;     // of what goes before it
   HeaderWatch headers;
   std::string text;  // that is composed: the trace, the last reply
 };
