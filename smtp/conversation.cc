@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/log/check.h"
+#include "smtp/trace.h"
 
 namespace postern {
 namespace {
@@ -149,7 +150,7 @@ void Conversation::Admit(MessageId id, Block* block, WallTime now) {
   admitted_ = true;
   block_ = block;
   id_ = id;
-  const std::string_view trace = session_.Trace(id, now);
+  const std::string_view trace = session_.ComposeTrace(id, now);
   static_assert(kReceivedSizeMax + kDecodeRoomMin <= kBlockSize);
   CHECK_LE(trace.size(), kReceivedSizeMax);
   std::memcpy(block->data, trace.data(), trace.size());

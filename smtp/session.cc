@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "core/envelope.h"
+#include "smtp/header_watch.h"
+#include "smtp/trace.h"
 
 namespace postern {
 namespace {
@@ -136,6 +138,7 @@ void Session::HandleLine(std::string_view line, std::string& out) {
     case Verb::kHelp: SayHelp(out); break;
     case Verb::kQuit:
       has_quit_ = true;
+      EndTransaction();
       AppendReply(kBye, out);
       break;
     case Verb::kData:  // is answered when there is a place for the message
@@ -179,16 +182,13 @@ void Session::HandleMail(const Command& command, std::string& out) {
   if (command.error != nullptr) return Refuse(*command.error, out);
   if (command.size.value_or(0) > options_.message_size_max) return Refuse(kMessageTooBig, out);
   transaction_ = transactions_.Take();
-  transaction_->sender = command.path.mailbox;
-  transaction_->declared_size = command.size.value_or(0);
-  transaction_->flags = command.flags;
-  transaction_->headers.Start(options_.hostname);
-  transaction_->envelope.Start({.peer = peer_.address,
-                                .helo = helo_,
-                                .sender = command.path.mailbox,
-                                .envid = command.envid,
-                                .flags = command.flags,
-                                .ret = command.ret});
+  transaction_->Start({.peer = peer_.address,
+                       .helo = helo_,
+                       .sender = command.path.mailbox,
+                       .envid = command.envid,
+                       .flags = command.flags,
+                       .ret = command.ret},
+                      command.size.value_or(0), options_.hostname);
   state_ = SessionState::kMail;
   AppendReply(kSenderTaken, out);
 }
@@ -275,7 +275,7 @@ void Session::SayHelp(std::string& out) {
   AppendReply({214, "2.0.0", absl::StrCat("Postern ", options_.identity)}, out);
 }
 
-std::string_view Session::Trace(MessageId id, WallTime now) {
+std::string_view Session::ComposeTrace(MessageId id, WallTime now) {
   std::string& text = transaction_->text;
   text.clear();
   const TransferProtocol plain = extended_ ? TransferProtocol::kEsmtp : TransferProtocol::kSmtp;

@@ -32,7 +32,6 @@
 #include "smtp/line_scanner.h"
 #include "smtp/reply.h"
 #include "smtp/session_table.h"
-#include "smtp/trace.h"
 #include "smtp/transaction.h"
 
 namespace postern {
@@ -100,13 +99,13 @@ class Session {
   bool last_chunk() const { return last_chunk_; }
   void NoteChunkBytes(uint64_t size) { chunk_size_ -= size; }
 
-  // Of the message that is being told.
+  // Only while a message is being told: it has them.
   std::string_view envelope() const { return transaction_->envelope.bytes(); }
   uint32_t recipient_count() const { return transaction_->envelope.recipient_count(); }
   uint64_t message_size() const { return transaction_->trace_size + transaction_->body_size; }
   std::string_view sender() const { return transaction_->sender; }
-  // The header that says how it came to us. Lent until something else is said or asked.
-  std::string_view Trace(MessageId id, WallTime now);
+  // The header that says how it came to us, from here on a part of it. Lent until something else is said or asked.
+  std::string_view ComposeTrace(MessageId id, WallTime now);
 
   std::string_view helo() const { return helo_; }
 

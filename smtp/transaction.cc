@@ -6,11 +6,20 @@
 
 namespace postern {
 
+void Transaction::Start(const EnvelopeHead& head, uint64_t size, std::string_view hostname) {
+  sender = head.sender;
+  envelope.Start(head);
+  excess_count = 0;
+  flags = head.flags;
+  declared_size = size;
+  body_size = 0;
+  trace_size = 0;
+  headers.Start(hostname);
+}
+
 void TransactionPool::Give(std::unique_ptr<Transaction> transaction) {
   transaction->envelope.Clear();
   envelopes_.GiveBack(std::exchange(transaction->charged_size, 0));
-  transaction->excess_count = 0;
-  transaction->body_size = 0;
   spares_.Give(std::move(transaction));
 }
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/envelope.h"
 #include "core/memory_budget.h"
@@ -20,6 +21,9 @@
 namespace postern {
 
 struct Transaction {
+  // MAIL was taken. `hostname` is ours, and lent until the end.
+  void Start(const EnvelopeHead& head, uint64_t size, std::string_view hostname);
+
   std::string sender;
   EnvelopeWriter envelope;
   size_t charged_size = 0;     // by the pool, for the envelope

@@ -232,6 +232,10 @@ TEST_F(ConversationTest, GivesTheMemoryOfALongEnvelopeBackHoweverItEnds) {
   end();
   EXPECT_EQ(transactions_.charged_size(), 0u);
 
+  begin("");  // by QUIT
+  EXPECT_EQ(Pump("QUIT\r\n"), Want::kClose);
+  EXPECT_EQ(transactions_.charged_size(), 0u);
+
   begin("x: y\r\n");  // in it
   end();
   EXPECT_EQ(transactions_.charged_size(), 0u);
