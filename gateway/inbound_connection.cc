@@ -3,6 +3,7 @@
 #include "gateway/inbound_connection.h"
 
 #include <chrono>
+#include <tuple>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -10,7 +11,8 @@
 
 namespace postern {
 
-// With its place in the poller, its timer and its greeting, who says nothing costs 1 KiB (docs/performance.md).
+// With its places in the poller and among the timers, and its greeting, who says nothing costs 1 KiB
+// (docs/performance.md).
 static_assert(sizeof(void*) != 8 || sizeof(InboundConnection) <= 824, "there are many of them");
 
 InboundConnection::InboundConnection(Inbound& inbound)
@@ -26,6 +28,7 @@ void InboundConnection::Start(Socket socket, const SocketAddress& peer, bool tru
   entered_ = true;
   trusted_ = trusted;
   address_ = peer.ip;
+  static_assert(std::tuple_size_v<decltype(peer_.text)> >= 45, "no IP address is longer than that");
   peer_ = WorkPeer(peer.ip.ToString());
   inbound_.events_.Write(Event::kConnected,
                          {{"dir", "in"}, {"peer", peer_.view()}, {"port", absl::AlphaNum(peer.port).Piece()}});
@@ -178,7 +181,7 @@ void InboundConnection::HandleReceipt(Handoff& handoff) {
   if (handoff.body != nullptr) inbound_.bodies_.Give(handoff.body);
   const bool accepted = handoff.kind == HandoffKind::kAccepted;
   if (accepted) {
-    if (handoff.result == HandoffResult::kDurable) TellReceived();
+    if (handoff.result == HandoffResult::kDurable) TellReceived();  // before the conversation forgets the message
     conversation_.HandleReceipt(handoff.result);
   }
   if (handoff.kind != HandoffKind::kFragment) EndMessage();

@@ -61,9 +61,9 @@ bool WriteAll(int descriptor, std::string_view bytes) {
   return true;
 }
 
-// Of a file to which `size` bytes were just written, sends whole stretches to the disk, and waits for nothing. Left to
-// itself the system writes what is half a minute old all at once, and a sync of the log on that disk waits behind it.
-// What is no file has no such position, and nothing is done.
+// Of a file to which `size` bytes were just written, sends whole stretches to the disk, and does not wait until they
+// are there, at most for room in its queue. Left to itself the system writes what is half a minute old all at once, and
+// a sync of the log on that disk waits behind it. What is no file has no such position, and nothing is done.
 void WriteBackSteadily(int descriptor, size_t size) {
   const off_t end = lseek(descriptor, 0, SEEK_CUR);
   const off_t to = end - end % kWriteBackStretch;

@@ -1,8 +1,8 @@
 // Conversation is the whole server side of SMTP without a socket: bytes go in, replies and one want come out.
 //
 // One inbound connection owns it, on that connection's reactor thread. It calls nobody back: Pump() goes as far as it
-// can and says what it waits for; the answer comes by one of the other functions, and Pump() goes on. It is reusable,
-// and keeps its memory: after kClose it may be started again. However the input is cut, the replies are the same.
+// can and says what it waits for; the answer comes by one of the other functions, and Pump() goes on. After kClose it
+// may be started again. However the input is cut, the replies are the same.
 
 #ifndef POSTERN_SMTP_CONVERSATION_H_
 #define POSTERN_SMTP_CONVERSATION_H_

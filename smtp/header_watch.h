@@ -1,9 +1,9 @@
 // HeaderWatch reads what matters to us of a message's header lines: how often it was handed on, how often by ourselves,
 // and how urgent it says to be.
 //
-// One conversation owns it, on that conversation's reactor thread, and shows it what its decoder produced, in pieces of
-// any size. The first byte of a line decides whether more of it is looked at, and nothing is behind the first empty
-// line, so a long body costs nothing. It keeps a few words of state, whatever the message.
+// One transaction owns it, on its conversation's reactor thread; the session shows it what the decoder produced, in
+// pieces of any size. The first byte of a line decides whether more of it is looked at, and nothing is behind the first
+// empty line, so a long body costs nothing. It keeps a few words of state, whatever the message.
 //
 //   Received: from a by b        a hop (RFC 5321 6.3). Ours, when the word behind "by" is our name, as we write it
 //   Priority: urgent             RFC 2156 5.3.6: urgent, normal, non-urgent

@@ -7,12 +7,10 @@
 #include "core/limits.h"
 
 namespace postern {
-namespace {
 
-void AppendLine(const Reply& reply, char separator, std::string& out) {
+void AppendReply(const Reply& reply, std::string& out) {
   const size_t start = out.size();
-  absl::StrAppend(&out, reply.code, std::string_view(&separator, 1), reply.enhanced, reply.enhanced.empty() ? "" : " ",
-                  reply.text);
+  absl::StrAppend(&out, reply.code, " ", reply.enhanced, reply.enhanced.empty() ? "" : " ", reply.text);
   const size_t end_max = start + kReplyLineSizeMax - 2;
   if (out.size() > end_max) out.resize(end_max);
   for (size_t i = start; i < out.size(); ++i) {
@@ -20,11 +18,5 @@ void AppendLine(const Reply& reply, char separator, std::string& out) {
   }
   out += "\r\n";
 }
-
-}  // namespace
-
-void AppendReply(const Reply& reply, std::string& out) { AppendLine(reply, ' ', out); }
-
-void AppendReplyLine(const Reply& reply, std::string& out) { AppendLine(reply, '-', out); }
 
 }  // namespace postern

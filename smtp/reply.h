@@ -25,9 +25,6 @@ struct Reply {
 // a peer said may stand in a text and cannot forge a reply with it.
 void AppendReply(const Reply& reply, std::string& out);
 
-// "250-SIZE 1000" CR LF: a line of a reply that goes on. The last one is an AppendReply().
-void AppendReplyLine(const Reply& reply, std::string& out);
-
 }  // namespace postern
 
 #endif  // POSTERN_SMTP_REPLY_H_

@@ -56,7 +56,9 @@ class PollerConformance : public testing::TestWithParam<uint64_t> {
   Trip& StartConnect(Socket socket, const SocketAddress& to) {
     Trip& trip = Prepare(OpKind::kConnect, socket);
     trip.connect_to = &to;
-    return Start(trip);
+    Start(trip);
+    trip.connect_to = nullptr;  // from here on it is of no use
+    return trip;
   }
   Trip& StartConnect(const SocketAddress& to) {
     const SocketResult made = world_.sockets().MakeFor(to);

@@ -15,14 +15,6 @@ TEST(Reply, IsOneLine) {
   EXPECT_EQ(out, "220 before\r\n250 2.1.0 Sender accepted\r\n354 Go on\r\n");
 }
 
-TEST(Reply, MayHaveLines) {
-  std::string out;
-  AppendReplyLine({250, "", "mail.example"}, out);
-  AppendReplyLine({250, "", "SIZE 1000"}, out);
-  AppendReply({250, "", "PIPELINING"}, out);
-  EXPECT_EQ(out, "250-mail.example\r\n250-SIZE 1000\r\n250 PIPELINING\r\n");
-}
-
 TEST(Reply, CannotBeForgedByItsText) {
   std::string out;
   AppendReply({550, "5.7.1", std::string_view("x\r\n250 ok\0\x7f\t\xC3\xBC", 14)}, out);

@@ -232,8 +232,12 @@ TEST_F(StoreWriterTest, AFailedSyncPoisonsAndNothingIsAcceptedAfter) {
   const Handoff& accepted = driver_->Accept(Id(3), "after");
   const Handoff& outcome = driver_->Outcome(Id(1), EncodeOutcome(0, RecipientState::kDelivered));
   const Handoff& fragment = driver_->Fragment(Id(4), "piece");
+  const Handoff& abandoned = driver_->Abandon(Id(4));
   const uint64_t count = disk_.total_count();
-  driver_->Run();
+  const std::vector<Handoff*> home = driver_->Run();
+  ASSERT_EQ(home.size(), 4u);  // in their order, all the same
+  EXPECT_EQ(home[2], &fragment);
+  EXPECT_EQ(home[3], &abandoned);
   EXPECT_EQ(accepted.result, HandoffResult::kPoisoned);
   EXPECT_EQ(outcome.result, HandoffResult::kPoisoned);
   EXPECT_EQ(fragment.result, HandoffResult::kPoisoned);
