@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/envelope.h"
 #include "smtp/conversation.h"
+#include "smtp/trace.h"
 #include "tests/smtp_session/outside.h"
 
 namespace postern {
