@@ -44,8 +44,8 @@ inline constexpr size_t kBlockSize = 32 * 1024;
 // Fragments of one message that may be on their way to the log: one is written while the next one fills.
 inline constexpr uint32_t kFragmentsInFlightMax = 2;
 
-// An envelope, encoded: so much memory a conversation keeps for the next message, and what goes beyond it is charged to
-// the budget that conversations share. A hundred recipients with the usual parameters stay below.
+// An envelope, encoded: so much memory is kept for the next message, and what goes beyond it is charged to the budget
+// that the messages of a reactor share. A hundred recipients with the usual parameters stay below.
 inline constexpr size_t kEnvelopeSizeKept = 16 * 1024;
 
 // Recipients beyond a message's limit that a peer may name before they count as errors: it had sent the rest of a long

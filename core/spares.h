@@ -1,6 +1,6 @@
 // Spares keeps objects that nobody needs just now for whoever needs one next: the memory that they have grown stays.
 //
-// One thread owns it. What is taken is as its last owner left it, or new; the last owner cleans up, since he knows how.
+// One thread owns it. What is taken is new, or as its last owner left it.
 
 #ifndef POSTERN_CORE_SPARES_H_
 #define POSTERN_CORE_SPARES_H_

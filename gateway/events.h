@@ -47,7 +47,7 @@ struct EventKind {
   std::string_view name;  // for people; the number is what monitoring rules look for (imc.md)
   // In the system's own log of events (event_journal.h). None: it is traffic, or any stranger can bring it about.
   std::optional<JournalLevel> journal_level;
-  bool inbound_is_traffic = false;  // with dir=in any stranger can
+  bool inbound_is_traffic = false;  // with dir=in any stranger can bring it about: not there
 };
 
 EventKind KindOf(Event event);

@@ -66,9 +66,15 @@ struct Op {
   void* owner = nullptr;
 
   std::span<char> recv_bytes() const { return {recv_data, size}; }
-  void set_recv_bytes(std::span<char> bytes) { recv_data = bytes.data(), size = bytes.size(); }
+  void set_recv_bytes(std::span<char> bytes) {
+    recv_data = bytes.data();
+    size = bytes.size();
+  }
   std::string_view send_bytes() const { return {send_data, size}; }
-  void set_send_bytes(std::string_view bytes) { send_data = bytes.data(), size = bytes.size(); }
+  void set_send_bytes(std::string_view bytes) {
+    send_data = bytes.data();
+    size = bytes.size();
+  }
   Socket accepted() const { return {static_cast<intptr_t>(result)}; }
 };
 static_assert(sizeof(void*) != 8 || sizeof(Op) <= 56, "every connection has three");

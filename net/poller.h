@@ -1,7 +1,7 @@
 // Poller starts ops and tells which are done: the seam to the operating system.
 //
 // One reactor owns it; all but Wake() is called on that reactor's thread. The seam is completion-shaped, as IOCP is;
-// epoll and the simulator imitate that, and tests/net/poller_conformance.h holds all of them to the same behaviour.
+// epoll and the simulator imitate that, and tests/net/*_conformance_test.cc hold all of them to the same behaviour.
 
 #ifndef POSTERN_NET_POLLER_H_
 #define POSTERN_NET_POLLER_H_

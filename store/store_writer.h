@@ -2,6 +2,7 @@
 //
 // The gateway owns it and runs it on a thread of its own (the simulator steps RunOnce() without one). It pops all that
 // waits, appends it, writes it at once, syncs once, and sends the receipts; whoever's receipts came home is woken once.
+// Receipts come home in the order in which their handoffs were pushed, but for moves and what belongs behind them.
 // Moves are housekeeping: they go on behind the receipts, a few MiB at a time, so that nobody waits for them.
 // Push, reserve, Wake() and SetNeededSegment() may be called on any thread.
 
